@@ -1,0 +1,113 @@
+// Tensors from and to bytes, and what can be asked of one.
+#include "engine.h"
+
+namespace {
+
+struct Bytes {
+  const uint8_t* data;
+  size_t length;
+};
+
+Bytes bytesOf(napi_env env, napi_value value) {
+  bool isTyped;
+  check(env, napi_is_typedarray(env, value, &isTyped));
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  if (isTyped) check(env, napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr));
+  if (type != napi_uint8_array) throw CallerError("expected a Uint8Array, got " + describe(env, value));
+  return {static_cast<const uint8_t*>(data), length};
+}
+
+// Infinity stands for a size that no memory has.
+double bytesFor(const std::vector<int64_t>& shape, size_t elementSize) {
+  double bytes = static_cast<double>(elementSize);
+  for (const int64_t size : shape) {
+    if (size < 0) throw CallerError("sizes are not negative, got " + std::to_string(size));
+    bytes *= static_cast<double>(size);
+  }
+  return bytes;
+}
+
+// fromBytes(bytes, shape, dtype) → handle of a new tensor on the CPU
+napi_value fromBytes(Engine& engine, const Arguments& arguments) {
+  // The shape first: reading an array may run a getter, and with it what changes the bytes.
+  const std::vector<int64_t> shape = toInt64List(engine.env, arguments[1]);
+  const at::ScalarType dtype = parseDtype(toString(engine.env, arguments[2]));
+  if (c10::isQIntType(dtype)) throw CallerError(std::string(dtypeName(dtype)) + " needs a scale: make it with aten::quantize_per_tensor");
+  const Bytes bytes = bytesOf(engine.env, arguments[0]);
+  // Before the memory is taken: a shape may come from a damaged file.
+  const double expected = bytesFor(shape, c10::elementSize(dtype));
+  if (expected != static_cast<double>(bytes.length))
+    throw CallerError("a " + std::string(dtypeName(dtype)) + " tensor of shape " + c10::str(at::IntArrayRef(shape)) + " has " +
+                      (expected < 1e18 ? std::to_string(static_cast<int64_t>(expected)) : "too many") + " bytes, got " + std::to_string(bytes.length));
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  if (dtype == at::kBool) {
+    // Any other byte than 0 and 1 in a bool is undefined behaviour.
+    bool* values = tensor.data_ptr<bool>();
+    for (size_t i = 0; i < bytes.length; ++i) values[i] = bytes.data[i] != 0;
+  } else if (bytes.length > 0) {
+    std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
+  }
+  return fromTensor(engine, std::move(tensor));
+}
+
+// An ArrayBuffer from JavaScript's own constructor: it throws where napi_create_arraybuffer ends the process.
+napi_value largeArrayBuffer(napi_env env, size_t length) {
+  napi_value global, constructor, size, buffer;
+  check(env, napi_get_global(env, &global));
+  check(env, napi_get_named_property(env, global, "ArrayBuffer", &constructor));
+  check(env, napi_create_double(env, static_cast<double>(length), &size));
+  check(env, napi_new_instance(env, constructor, 1, &size, &buffer));
+  return buffer;
+}
+
+// toBytes(handle) → ArrayBuffer with a row-major copy
+napi_value toBytes(Engine& engine, const Arguments& arguments) {
+  const at::Tensor& source = engine.tensor(arguments[0]);
+  if (source.layout() != at::kStrided) throw CallerError("only dense tensors have row-major bytes; see aten::to_dense");
+  const at::Tensor tensor = source.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  constexpr size_t kLarge = 64 << 20;
+  napi_value buffer;
+  void* data = nullptr;
+  if (tensor.nbytes() < kLarge) {
+    check(engine.env, napi_create_arraybuffer(engine.env, tensor.nbytes(), &data, &buffer));
+  } else {
+    buffer = largeArrayBuffer(engine.env, tensor.nbytes());
+    size_t length = 0;
+    check(engine.env, napi_get_arraybuffer_info(engine.env, buffer, &data, &length));
+    if (length != tensor.nbytes()) throw CallerError("the global ArrayBuffer is not JavaScript's own");
+  }
+  if (tensor.nbytes() > 0) std::memcpy(data, tensor.data_ptr(), tensor.nbytes());
+  return buffer;
+}
+
+napi_value shapeOf(Engine& engine, const Arguments& arguments) {
+  const at::IntArrayRef sizes = engine.tensor(arguments[0]).sizes();
+  return arrayOf(engine.env, sizes.size(), [&](size_t i) { return fromInt64(engine.env, sizes[i]); });
+}
+
+napi_value dtypeOf(Engine& engine, const Arguments& arguments) {
+  return fromString(engine.env, dtypeName(engine.tensor(arguments[0]).scalar_type()));
+}
+
+napi_value deviceOf(Engine& engine, const Arguments& arguments) { return fromString(engine.env, engine.tensor(arguments[0]).device().str()); }
+
+napi_value release(Engine& engine, const Arguments& arguments) {
+  engine.release(arguments[0]);
+  return undefined(engine.env);
+}
+
+napi_value isLive(Engine& engine, const Arguments& arguments) { return fromBool(engine.env, engine.isLive(arguments[0])); }
+
+}  // namespace
+
+void defineTensors(Engine& engine, napi_value exports) {
+  engine.define(exports, "fromBytes", fromBytes);
+  engine.define(exports, "toBytes", toBytes);
+  engine.define(exports, "shape", shapeOf);
+  engine.define(exports, "dtype", dtypeOf);
+  engine.define(exports, "device", deviceOf);
+  engine.define(exports, "release", release);
+  engine.define(exports, "isLive", isLive);
+}

@@ -1,0 +1,167 @@
+// Finds libtorch and builds the native add-on against it.
+//
+//   node scripts/build-native.js [--if-possible] [--output FILE]
+//
+// libtorch is looked for in this order: LIBTORCH=/path, the `torch` of the Python on the PATH (CUDA comes with it), the
+// system's libtorch-dev. With --if-possible a machine without libtorch or compiler gets a notice in place of an error, so
+// that installing the package does not fail; the command says again what to install when it is run.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const native = join(root, "native");
+
+const HOW_TO_INSTALL = `clip-gen needs libtorch (1.13 or newer) and a C++ compiler. Any one of these gives libtorch:
+  sudo apt-get install g++ libtorch-dev        Debian and Ubuntu
+  pip install torch                            newer, faster, and with CUDA where there is a GPU
+  LIBTORCH=/path/to/libtorch                   an unpacked libtorch archive
+Then run: npx clip-gen doctor --build`;
+
+class SetupError extends Error {}
+
+/** A folder with `include/` and `lib/` is a libtorch when the dispatcher's header and the library are there. */
+function inspectFolder(folder, source) {
+  const include = join(folder, "include");
+  const lib = join(folder, "lib");
+  if (!existsSync(join(include, "ATen/core/dispatch/Dispatcher.h")) || !existsSync(join(lib, "libtorch_cpu.so"))) return undefined;
+  return { source, folder, includes: [include, join(include, "torch/csrc/api/include")], lib };
+}
+
+function pythonTorch() {
+  const script = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
+  for (const python of ["python3", "python"]) {
+    const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
+    const folder = status === 0 ? stdout.trim() : "";
+    const found = folder && inspectFolder(folder, `the torch of ${python}`);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function systemTorch() {
+  const header = "/usr/include/ATen/core/dispatch/Dispatcher.h";
+  const { stdout } = spawnSync("g++", ["-print-multiarch"], { encoding: "utf8" });
+  const libraries = [`/usr/lib/${(stdout ?? "").trim()}`, "/usr/lib64", "/usr/lib", "/usr/local/lib"];
+  const lib = libraries.find((folder) => existsSync(join(folder, "libtorch_cpu.so")));
+  if (!existsSync(header) || !lib) return undefined;
+  return { source: "the system's libtorch-dev", folder: "/usr", includes: ["/usr/include/torch/csrc/api/include"], lib };
+}
+
+function findLibtorch() {
+  const named = process.env.LIBTORCH;
+  if (named) {
+    const found = inspectFolder(resolve(named), "LIBTORCH");
+    if (!found) throw new SetupError(`LIBTORCH=${named} is no libtorch: it needs include/ATen and lib/libtorch_cpu.so`);
+    return found;
+  }
+  const found = pythonTorch() ?? systemTorch();
+  if (!found) throw new SetupError(`No libtorch was found.\n${HOW_TO_INSTALL}`);
+  return found;
+}
+
+function versionOf(libtorch) {
+  for (const include of [...libtorch.includes, "/usr/include"]) {
+    for (const name of ["torch/headeronly/version.h", "torch/version.h"]) {
+      const file = join(include, name);
+      const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+      const parts = ["MAJOR", "MINOR", "PATCH"].map((part) => new RegExp(`TORCH_VERSION_${part} (\\d+)`).exec(text)?.[1]);
+      if (parts[0] !== undefined) return parts.join(".");
+    }
+  }
+  throw new SetupError(`${libtorch.folder}: no version header; is this libtorch complete?`);
+}
+
+function compilerFlags(libtorch, version) {
+  const [major, minor] = version.split(".").map(Number);
+  if (major < 1 || (major === 1 && minor < 13)) throw new SetupError(`libtorch ${version} is too old: 1.13 or newer is needed`);
+  // The old string ABI of libtorch's early wheels shows in the names of its symbols.
+  const newAbi = readFileSync(join(libtorch.lib, "libc10.so")).includes("__cxx11");
+  const napi = createRequire(import.meta.url)("node-api-headers").include_dir;
+  return [
+    `-std=${major > 2 || (major === 2 && minor >= 9) ? "c++20" : "c++17"}`,
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    `-D_GLIBCXX_USE_CXX11_ABI=${newAbi ? 1 : 0}`,
+    ...[napi, ...libtorch.includes].flatMap((folder) => ["-isystem", folder]),
+  ];
+}
+
+function linkerFlags(libtorch) {
+  const libraries = ["-ltorch", "-ltorch_cpu", "-lc10"];
+  if (existsSync(join(libtorch.lib, "libtorch_cuda.so"))) libraries.push("-ltorch_cuda", "-lc10_cuda");
+  // No symbol of libtorch_cuda is used by name; its kernels register themselves when it is loaded.
+  return ["-shared", `-L${libtorch.lib}`, `-Wl,-rpath,${libtorch.lib}`, "-Wl,--no-as-needed", ...libraries];
+}
+
+function run(command, args) {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", () => fail(new SetupError(`${command} cannot be run.\n${HOW_TO_INSTALL}`)));
+    child.on("exit", (code) => (code === 0 ? done() : fail(new SetupError(`${command} failed with code ${code}: ${args.at(-1)}`))));
+  });
+}
+
+const newest = (files) => Math.max(...files.map((file) => statSync(file).mtimeMs));
+
+async function compile(flags, folder) {
+  const files = readdirSync(native);
+  const headers = newest(files.filter((name) => name.endsWith(".h")).map((name) => join(native, name)));
+  const jobs = [];
+  const objects = [];
+  for (const name of files.filter((file) => file.endsWith(".cpp"))) {
+    const source = join(native, name);
+    const object = join(folder, name.replace(/\.cpp$/, ".o"));
+    objects.push(object);
+    if (existsSync(object) && statSync(object).mtimeMs > Math.max(headers, newest([source]))) continue;
+    jobs.push(() => run("g++", [...flags, "-c", "-o", object, source]));
+  }
+  const worker = async () => {
+    for (let job = jobs.pop(); job; job = jobs.pop()) await job();
+  };
+  const changed = jobs.length > 0;
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return { objects, changed };
+}
+
+async function build(output) {
+  const libtorch = findLibtorch();
+  const version = versionOf(libtorch);
+  const flags = compilerFlags(libtorch, version);
+  // One folder of objects for each libtorch, so that two can be built side by side.
+  const objects = join(native, "build", `objects-${version}`);
+  mkdirSync(objects, { recursive: true });
+  const stamp = join(objects, "flags.json");
+  const settings = JSON.stringify({ flags, lib: libtorch.lib });
+  const fresh = !existsSync(stamp) || readFileSync(stamp, "utf8") !== settings;
+  console.log(`clip-gen: libtorch ${version} from ${libtorch.source} (${libtorch.lib})`);
+  const start = Date.now();
+  if (fresh) for (const name of readdirSync(objects)) rmSync(join(objects, name));
+  const compiled = await compile(flags, objects);
+  writeFileSync(stamp, settings);
+  if (!compiled.changed && existsSync(output) && statSync(output).mtimeMs > newest(compiled.objects)) {
+    console.log("clip-gen: the native add-on is up to date");
+    return;
+  }
+  const temporary = `${output}.${process.pid}`;
+  await run("g++", [...compiled.objects, ...linkerFlags(libtorch), "-o", temporary]);
+  renameSync(temporary, output);
+  writeFileSync(`${output}.json`, `${JSON.stringify({ version, source: libtorch.source, lib: libtorch.lib }, null, 2)}\n`);
+  console.log(`clip-gen: built the native add-on in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+}
+
+const args = process.argv.slice(2);
+const at = args.indexOf("--output");
+const output = at >= 0 && args[at + 1] ? resolve(args[at + 1]) : join(native, "build", "clip_gen.node");
+mkdirSync(dirname(output), { recursive: true });
+try {
+  await build(output);
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(`clip-gen: the native add-on was not built. ${error.message}`);
+  if (!args.includes("--if-possible")) process.exitCode = 1;
+}

@@ -1,0 +1,59 @@
+import { Tensor, type Device } from "../tensor/tensor.ts";
+import { cropAndFlip } from "./augment.ts";
+import type { PictureSet } from "./pictures.ts";
+import { BatchOrder } from "./random.ts";
+
+/**
+ * Batches of training pictures: shuffled, cropped, mirrored. A pure function of the step, so that a run goes on where
+ * it stopped without a saved position.
+ */
+export class PictureBatches {
+  readonly #pictures: PictureSet;
+  readonly #order: BatchOrder;
+  readonly #options: { seed: number; flip: boolean; crop: number; device: Device };
+
+  constructor(
+    pictures: PictureSet,
+    options: { batchSize: number; seed: number; flip: boolean; crop: number; device: Device },
+  ) {
+    this.#pictures = pictures;
+    this.#options = options;
+    this.#order = new BatchOrder({ count: pictures.count, batchSize: options.batchSize, seed: options.seed });
+  }
+
+  /** Pictures (B, 3, H, W) in [−1, 1], and which ones they are. */
+  at(step: number): { images: Tensor; indices: Uint32Array } {
+    const { images, size } = this.#pictures;
+    const { seed, flip, crop, device } = this.#options;
+    const indices = this.#order.indicesAt(step);
+    const cropSize = size - Math.floor(size * crop);
+    const bytes = cropAndFlip({ images, imageSize: size, indices, cropSize, flip, seed, step });
+    return { images: toPixels(bytes, { count: indices.length, size: cropSize }, device), indices };
+  }
+}
+
+/** RGB bytes (B, H, W, 3) → tensor (B, 3, H, W) float32 in [−1, 1]. */
+export function toPixels(bytes: Uint8Array, shape: { count: number; size: number }, device: Device = "cpu"): Tensor {
+  const { count, size } = shape;
+  return Tensor.from(bytes, [count, size, size, 3])
+    .to(device)
+    .to("float32")
+    .permute([0, 3, 1, 2])
+    .contiguous()
+    .mul(1 / 127.5)
+    .sub(1);
+}
+
+/** Tensor (B, 3, H, W) in [−1, 1] → RGB bytes (B, H, W, 3); what lies outside is clipped. */
+export function fromPixels(images: Tensor): Uint8Array {
+  return images
+    .detach()
+    .add(1)
+    .mul(127.5)
+    .round()
+    .clamp(0, 255)
+    .permute([0, 2, 3, 1])
+    .contiguous()
+    .to("uint8")
+    .toBytes();
+}

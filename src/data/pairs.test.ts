@@ -1,0 +1,117 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { captionsFromKeywords, loadPairs } from "./pairs.ts";
+
+let root = "";
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "clip-gen-pairs-"));
+});
+afterAll(async () => rm(root, { recursive: true }));
+
+async function write(path: string, content: string): Promise<string> {
+  const full = join(root, path);
+  await mkdir(join(full, ".."), { recursive: true });
+  await writeFile(full, content);
+  return full;
+}
+
+describe("loadPairs reads", () => {
+  test("a list, with every spelling of picture and caption", async () => {
+    const list = await write(
+      "list/pairs.jsonl",
+      '\uFEFF{"file": "img/a.png", "caption": " a cat "}\r\n\r\n{"file_name": "b.png", "text": "a dog"}\n' +
+        '{"file": "c.png", "captions": ["one", "two"]}\n{"file": "d.png", "name": "bell", "keywords": ["sound"], "id": 4}',
+    );
+    expect(await loadPairs(list)).toEqual([
+      { file: join(root, "list/img/a.png"), captions: ["a cat"] },
+      { file: join(root, "list/b.png"), captions: ["a dog"] },
+      { file: join(root, "list/c.png"), captions: ["one", "two"] },
+      { file: join(root, "list/d.png"), captions: ["bell", "a picture of bell", "bell, sound"] },
+    ]);
+  });
+
+  test("one split of a list", async () => {
+    const list = await write(
+      "split/pairs.jsonl",
+      '{"file": "a.png", "caption": "a", "split": "train"}\n{"file": "b.png", "caption": "b", "split": "test"}',
+    );
+    expect((await loadPairs(list, { split: "test" })).map(({ captions }) => captions)).toEqual([["b"]]);
+    await expect(loadPairs(list, { split: "val" })).rejects.toThrow('names no picture with "split": "val" in 2 lines');
+  });
+
+  test("a folder with metadata.jsonl", async () => {
+    await write("hub/metadata.jsonl", '{"file_name": "x/0.png", "text": "a hat"}\n');
+    expect(await loadPairs(join(root, "hub"))).toEqual([{ file: join(root, "hub/x/0.png"), captions: ["a hat"] }]);
+  });
+
+  test("a folder of pictures with texts beside them", async () => {
+    await write("texts/a.png", "");
+    await write("texts/a.txt", "first\n\n second \n");
+    expect(await loadPairs(join(root, "texts"))).toEqual([
+      { file: join(root, "texts/a.png"), captions: ["first", "second"] },
+    ]);
+    await write("texts/b.png", "");
+    await expect(loadPairs(join(root, "texts"))).rejects.toThrow(
+      /1 of 2 pictures have no caption, the first is .*b\.png/,
+    );
+  });
+});
+
+describe("loadPairs names file and line", () => {
+  test.each([
+    ["what is not JSON", "{", "not JSON"],
+    ["what is no object", "[]", "expected object"],
+    ["a wrong type", '{"file": 3, "caption": "x"}', '"file": Invalid input: expected string'],
+    ["an empty caption", '{"file": "a.png", "caption": " "}', '"caption": Too small'],
+    ["a line without a picture", '{"caption": "x"}', 'expected "file" or "file_name"'],
+    ["a line without a caption", '{"file": "a.png"}', "no caption for a.png"],
+    ["a path that leaves the folder", '{"file": "../a.png", "caption": "x"}', "outside the list's folder"],
+    ["an absolute path", '{"file": "/etc/a.png", "caption": "x"}', "outside the list's folder"],
+    ["an absolute path of Windows", '{"file": "C:\\\\a.png", "caption": "x"}', "outside the list's folder"],
+  ])("of %s", async (_, line, message) => {
+    const list = await write("bad/pairs.jsonl", `{"file": "ok.png", "caption": "fine"}\n${line}\n`);
+    await expect(loadPairs(list)).rejects.toThrow(`${list}:2: `);
+    await expect(loadPairs(list)).rejects.toThrow(message);
+  });
+});
+
+describe("loadPairs says what it needs", () => {
+  test("where the path is missing or no list", async () => {
+    await expect(loadPairs(join(root, "missing"))).rejects.toThrow("there is no such file or folder");
+    await expect(loadPairs(await write("pairs.csv", "a"))).rejects.toThrow("expected a .jsonl list or a folder");
+    await expect(loadPairs(await write("empty.jsonl", "\n"))).rejects.toThrow("names no picture in 1 line");
+  });
+
+  test("where a folder holds lists of other names", async () => {
+    await write("lists/one.jsonl", "");
+    await expect(loadPairs(join(root, "lists"))).rejects.toThrow("one.jsonl: give the path of the list");
+  });
+});
+
+test("captionsFromKeywords leaves out what the name says already", () => {
+  expect(captionsFromKeywords("two hearts", ["love", "like", "Hearts", "love", "valentines", "heart"])).toEqual([
+    "two hearts",
+    "a picture of two hearts",
+    "two hearts, love, like, valentines",
+    "love, like, valentines, heart",
+  ]);
+  expect(captionsFromKeywords("bell")).toEqual(["bell", "a picture of bell"]);
+});
+
+const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/data/${path}`, import.meta.url));
+
+describe.each([
+  ["fluent-emoji/emoji.jsonl", undefined, 1545],
+  ["fluent-emoji/flat.jsonl", undefined, 1545],
+  ["grocery/grocery.jsonl", "train", 2640],
+] as const)("the shared list %s (skipped where it is not there)", (path, split, count) => {
+  test.skipIf(!existsSync(shared(path)))("is read in full, and its pictures exist", async () => {
+    const pairs = await loadPairs(shared(path), split === undefined ? {} : { split });
+    expect(pairs.length).toBe(count);
+    expect(pairs.every(({ file }) => existsSync(file))).toBe(true);
+  });
+});

@@ -1,0 +1,134 @@
+import { cat } from "../tensor/functions.generated.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { tidy } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { Random } from "../data/random.ts";
+import type { Gpt } from "./gpt.ts";
+
+export type SampleOptions = {
+  /** Below 1 the likely tokens become likelier; 0 always takes the likeliest. Default 1. */
+  temperature?: number;
+  /** Only the k likeliest tokens; ties with the last of them stay. Default: all. */
+  topK?: number;
+  /** Only the likeliest tokens that together reach this probability. Default 0.9. */
+  topP?: number;
+  /** Classifier-free guidance: logits = without + scale · (with − without). 1 is off. */
+  guidanceScale?: number;
+  /** One seed for each row of the condition, or the first of consecutive ones. Default 0. */
+  seed?: number | readonly number[];
+  signal?: AbortSignal;
+};
+
+/**
+ * Draws the tokens of a batch of pictures, one position at a time: yields the B tokens of each position.
+ * The same seed draws the same picture, whatever else is in the batch.
+ * @param condition (B, D), L2-normalised
+ * @throws the signal's reason when it is aborted
+ */
+export async function* sampleTokens(
+  gpt: Gpt,
+  condition: Tensor,
+  options: SampleOptions = {},
+): AsyncGenerator<number[], void> {
+  const { guidanceScale = 1 } = options;
+  const batch = condition.size(0);
+  const randoms = seedsOf(options.seed ?? 0, batch).map((seed) => new Random(seed));
+  const guided = guidanceScale !== 1;
+  using cache = gpt.createCache(guided ? 2 * batch : batch);
+  let tokens: number[] = [];
+  for (let position = 0; position < gpt.config.tokenCount; position += 1) {
+    options.signal?.throwIfAborted();
+    const draws = randoms.map((random) => random.next());
+    tokens = noGrad(() =>
+      tidy(() => {
+        const logits = guided
+          ? guidedLogits(gpt, { tokens, condition, position, cache, guidanceScale })
+          : nextLogits(gpt, { tokens, condition, position, cache });
+        return drawTokens(logits, draws, options);
+      }),
+    );
+    yield tokens;
+    // Lets signals and other tasks in between two positions.
+    await new Promise((resume) => setImmediate(resume));
+  }
+}
+
+type Step = { tokens: readonly number[]; condition: Tensor; position: number; cache: ReturnType<Gpt["createCache"]> };
+
+/** Logits (B, V) of the next token. */
+function nextLogits(gpt: Gpt, { tokens, condition, position, cache }: Step): Tensor {
+  const known = Tensor.from(tokens, [condition.size(0), tokens.length / condition.size(0)], "int64").to(
+    condition.device,
+  );
+  const logits = gpt.forward(known, position === 0 ? condition : undefined, cache);
+  return logits.select(1, -1);
+}
+
+/** The unconditional half of the batch sees an embedding of zeros, as in training where it is dropped. */
+function guidedLogits(gpt: Gpt, { guidanceScale, ...step }: Step & { guidanceScale: number }): Tensor {
+  const logits = nextLogits(gpt, {
+    ...step,
+    tokens: [...step.tokens, ...step.tokens],
+    condition: cat([step.condition, step.condition.zerosLike()]),
+  });
+  const [given, free] = logits.chunk(2);
+  if (!given || !free) throw new Error("chunk gave fewer than two parts");
+  return free.lerp(given, guidanceScale);
+}
+
+/** The distribution that a token is drawn from: temperature, then top-k, then top-p. (B, V) → (B, V) */
+export function tokenProbabilities(logits: Tensor, options: SampleOptions = {}): Tensor {
+  const { temperature = 1, topK, topP = 0.9 } = options;
+  return filterLogits(logits.div(temperature), { topK, topP }).softmax(-1);
+}
+
+/**
+ * Sets what may not be drawn to −∞. Ties with the k-th largest stay; the token that crosses `topP` stays, and at least
+ * one always does (HFAiLab/clip-gen's `top_k_top_p`; top-p: Holtzman et al. 2020).
+ */
+export function filterLogits(
+  logits: Tensor,
+  options: { topK?: number | undefined; topP?: number | undefined },
+): Tensor {
+  const { topK, topP = 1 } = options;
+  let kept = logits;
+  if (topK !== undefined && topK < logits.size(-1)) {
+    const [largest] = logits.topk(Math.max(1, topK));
+    kept = kept.maskedFill(kept.lt(largest.narrow(-1, largest.size(-1) - 1, 1)), -Infinity);
+  }
+  if (topP < 1) {
+    const [sorted, order] = kept.sort(-1, true);
+    // The probability before a token decides, so that the one which crosses the threshold stays.
+    const probabilities = sorted.softmax(-1);
+    const before = probabilities.cumsum(-1).roll([1], [-1]);
+    const removedSorted = before.gt(topP).logicalAnd(firstColumn(before).logicalNot());
+    const removed = removedSorted.scatter(-1, order, removedSorted);
+    kept = kept.maskedFill(removed, -Infinity);
+  }
+  return kept;
+}
+
+/** True in the first column of a matrix. */
+function firstColumn(like: Tensor): Tensor {
+  const columns = Tensor.from(
+    Array.from({ length: like.size(-1) }, (_, i) => i === 0),
+    [like.size(-1)],
+  );
+  return columns.to(like.device).expand(like.shape);
+}
+
+/** Draws a token a row, from one uniform number a row, by inverting the distribution function. */
+function drawTokens(logits: Tensor, draws: readonly number[], options: SampleOptions): number[] {
+  if (options.temperature === 0) return logits.argmax(-1).toNumbers();
+  // In float64: in float32 the sum over a large codebook ends visibly off 1.
+  const cumulative = tokenProbabilities(logits, options).to("float64").cumsum(-1); // (B, V)
+  const total = cumulative.narrow(-1, cumulative.size(-1) - 1, 1);
+  const threshold = Tensor.from(draws, [draws.length, 1], "float64").to(logits.device).mul(total);
+  return cumulative.le(threshold).to("int64").sum(-1).toNumbers();
+}
+
+function seedsOf(seed: number | readonly number[], batch: number): readonly number[] {
+  if (typeof seed === "number") return Array.from({ length: batch }, (_, i) => seed + i);
+  if (seed.length !== batch) throw new RangeError(`${batch} rows need ${batch} seeds, got ${seed.length}`);
+  return seed;
+}

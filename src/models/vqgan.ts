@@ -1,0 +1,178 @@
+import { z } from "zod";
+import { Conv2d } from "../nn/layers.ts";
+import { Module } from "../nn/module.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { codecFactor, Decoder, Encoder, type CodecConfig } from "./codec.ts";
+import { VectorQuantizer, type Quantized, type QuantizerConfig } from "./quantizer.ts";
+
+/** Everything that decides the network. The names are those of taming-transformers' YAML, in camelCase. */
+export type VqganConfig = CodecConfig & QuantizerConfig;
+
+const count = z.number().int().positive();
+
+/** What a `config.json` has to hold, in camelCase; fields that came later have the value that published networks mean. */
+export const vqganConfig: z.ZodType<VqganConfig> = z.object({
+  resolution: count,
+  inChannels: count.default(3),
+  outCh: count.default(3),
+  ch: count,
+  chMult: z.array(count).min(1),
+  numResBlocks: count,
+  attnResolutions: z.array(count),
+  zChannels: count,
+  doubleZ: z.boolean().default(false),
+  dropout: z.number().min(0).max(1).default(0),
+  patchSize: count.default(1),
+  normGroups: count.default(32),
+  groupNormEps: z.number().positive().default(1e-6),
+  codebookSize: count,
+  embedDim: count,
+  beta: z.number().min(0).default(0.25),
+  legacy: z.boolean().default(true),
+  normalizeCodebook: z.boolean().default(false),
+  rotationTrick: z.boolean().default(false),
+});
+
+/** The published f16 network (taming-transformers, `vqgan_imagenet_f16_16384`), which CLIP-GEN trains, too. */
+const paper: VqganConfig = {
+  resolution: 256,
+  inChannels: 3,
+  outCh: 3,
+  ch: 128,
+  chMult: [1, 1, 2, 2, 4],
+  numResBlocks: 2,
+  attnResolutions: [16],
+  zChannels: 256,
+  doubleZ: false,
+  dropout: 0,
+  patchSize: 1,
+  normGroups: 32,
+  groupNormEps: 1e-6,
+  codebookSize: 16384,
+  embedDim: 256,
+  beta: 0.25,
+  legacy: true,
+  normalizeCodebook: false,
+  rotationTrick: false,
+};
+
+/** `paper` needs a GPU to train; the others train on a CPU. */
+export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", VqganConfig>> = {
+  paper,
+  // 64×64 pixels → 8×8 tokens.
+  small64: {
+    ...paper,
+    resolution: 64,
+    ch: 96,
+    chMult: [1, 2],
+    numResBlocks: 1,
+    attnResolutions: [],
+    zChannels: 64,
+    patchSize: 4,
+    codebookSize: 1024,
+    embedDim: 8,
+    legacy: false,
+    normalizeCodebook: true,
+  },
+  // 32×32 pixels → 8×8 tokens.
+  tiny32: {
+    ...paper,
+    resolution: 32,
+    ch: 64,
+    chMult: [1],
+    numResBlocks: 1,
+    attnResolutions: [],
+    zChannels: 64,
+    patchSize: 4,
+    codebookSize: 256,
+    embedDim: 8,
+    legacy: false,
+    normalizeCodebook: true,
+  },
+};
+
+/** What `Vqgan.encode` gives. */
+export type Encoded = Quantized & {
+  /** (B, embedDim, h, w) float32: the latents before quantisation. */
+  z: Tensor;
+};
+
+/**
+ * VQGAN: pictures as grids of tokens (Esser et al., arXiv 2012.09841; CLIP-GEN, section 3.1).
+ * Names and arithmetic are those of `VQModel` in CompVis/taming-transformers; the loss is in `train/vqgan-loss.ts`.
+ * Encoder and decoder compute in `computeDtype`, the quantisation always in float32.
+ *
+ * B batch, H×W pixels in [−1, 1], h×w tokens.
+ */
+export class Vqgan extends Module {
+  readonly config: VqganConfig;
+  encoder: Encoder;
+  decoder: Decoder;
+  quantize: VectorQuantizer;
+  quantConv: Conv2d;
+  postQuantConv: Conv2d;
+
+  constructor(config: VqganConfig) {
+    super();
+    const { zChannels, doubleZ, embedDim } = config;
+    this.config = config;
+    this.encoder = new Encoder(config);
+    this.decoder = new Decoder(config);
+    this.quantize = new VectorQuantizer(config);
+    this.quantConv = new Conv2d(zChannels * (doubleZ ? 2 : 1), embedDim, { kernelSize: 1 });
+    this.postQuantConv = new Conv2d(embedDim, zChannels, { kernelSize: 1 });
+  }
+
+  /** The weight whose gradients balance the adversarial against the reconstruction loss. */
+  get lastLayer(): Parameter {
+    return this.decoder.convOut.weight;
+  }
+
+  /** Tokens a side, for square pictures of this many pixels a side. */
+  tokenGrid(resolution: number = this.config.resolution): number {
+    const factor = codecFactor(this.config);
+    if (resolution <= 0 || resolution % factor !== 0) {
+      throw new RangeError(`pictures of ${resolution} pixels a side do not divide into tokens of ${factor}×${factor}`);
+    }
+    return resolution / factor;
+  }
+
+  /**
+   * @param images (B, 3, H, W) in [−1, 1]
+   * @throws RangeError when the pictures have another number of channels, or a size that does not divide into tokens
+   */
+  encode(images: Tensor): Encoded {
+    this.#check(images);
+    const h = this.encoder.forward(images.to(this.computeDtype)).to("float32"); // (B, zChannels, h, w)
+    const z = this.quantConv.forward(h); // (B, embedDim, h, w)
+    return { z, ...this.quantize.forward(z) };
+  }
+
+  /** Tokens (B, h, w) int64 → pictures (B, 3, H, W) in about [−1, 1]. */
+  decode(indices: Tensor): Tensor {
+    return this.decodeLatent(this.quantize.lookup(indices));
+  }
+
+  /** Latents (B, embedDim, h, w) → pictures (B, 3, H, W) float32 in about [−1, 1]. */
+  decodeLatent(zQ: Tensor): Tensor {
+    const h = this.postQuantConv.forward(zQ).to(this.computeDtype);
+    return this.decoder.forward(h).to("float32");
+  }
+
+  /** Encodes pictures (B, 3, H, W) and decodes them again. */
+  forward(images: Tensor): Encoded & { reconstruction: Tensor } {
+    const encoded = this.encode(images);
+    return { ...encoded, reconstruction: this.decodeLatent(encoded.zQ) };
+  }
+
+  #check(images: Tensor): void {
+    const [, channels, height = 0, width = 0] = images.shape;
+    const { inChannels } = this.config;
+    if (images.shape.length !== 4 || channels !== inChannels) {
+      throw new RangeError(`expected pictures (B, ${inChannels}, H, W), got [${images.shape.join(", ")}]`);
+    }
+    this.tokenGrid(height);
+    this.tokenGrid(width);
+  }
+}

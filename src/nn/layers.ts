@@ -1,0 +1,165 @@
+import { embedding, ones, zeros as zerosOf } from "../tensor/functions.generated.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { keep } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { constant, fanIn, normal, zeros } from "./init.ts";
+import { Module } from "./module.ts";
+
+// Every layer computes in the dtype of its input: float32 parameters are converted where they are used, so that
+// bfloat16 activations meet bfloat16 weights while the master weights stay float32.
+
+/** y = x Wᵀ + b; weight (out, in). */
+export class Linear extends Module {
+  weight: Parameter;
+  bias: Parameter | undefined;
+
+  constructor(inputs: number, outputs: number, options: { bias?: boolean; std?: number } = {}) {
+    super();
+    const shape = [outputs, inputs];
+    this.weight = options.std === undefined ? fanIn(shape, inputs) : normal(shape, options.std);
+    if (options.bias ?? true) this.bias = options.std === undefined ? fanIn([outputs], inputs) : zeros([outputs]);
+  }
+
+  /** (…, in) → (…, out) */
+  forward(x: Tensor): Tensor {
+    return x.linear(this.weight.to(x.dtype), this.bias?.to(x.dtype));
+  }
+}
+
+/** Convolution; weight (out, in, k, k). */
+export class Conv2d extends Module {
+  weight: Parameter;
+  bias: Parameter | undefined;
+  readonly #stride: number;
+  readonly #padding: number;
+
+  constructor(
+    inputs: number,
+    outputs: number,
+    options: { kernelSize: number; stride?: number; padding?: number; bias?: boolean },
+  ) {
+    super();
+    const k = options.kernelSize;
+    this.weight = fanIn([outputs, inputs, k, k], inputs * k * k);
+    if (options.bias ?? true) this.bias = fanIn([outputs], inputs * k * k);
+    this.#stride = options.stride ?? 1;
+    this.#padding = options.padding ?? 0;
+  }
+
+  /** (B, in, H, W) → (B, out, H', W') */
+  forward(x: Tensor): Tensor {
+    const bias = this.bias?.to(x.dtype);
+    return x.conv2d(this.weight.to(x.dtype), { bias, stride: this.#stride, padding: this.#padding });
+  }
+}
+
+/** A table of vectors: (…) int64 → (…, width); weight (count, width). */
+export class Embedding extends Module {
+  weight: Parameter;
+
+  constructor(count: number, width: number, options: { std?: number } = {}) {
+    super();
+    this.weight = normal([count, width], options.std ?? 1);
+  }
+
+  forward(indices: Tensor): Tensor {
+    return embedding(this.weight, indices);
+  }
+}
+
+/** Normalises the last dimension. */
+export class LayerNorm extends Module {
+  weight: Parameter;
+  bias: Parameter;
+  readonly #eps: number;
+
+  constructor(width: number, options: { eps?: number } = {}) {
+    super();
+    this.weight = constant([width], 1);
+    this.bias = zeros([width]);
+    this.#eps = options.eps ?? 1e-5;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { dtype } = x;
+    return x.layerNorm(this.weight.shape, {
+      weight: this.weight.to(dtype),
+      bias: this.bias.to(dtype),
+      eps: this.#eps,
+    });
+  }
+}
+
+/** Normalises groups of channels of (B, C, H, W). */
+export class GroupNorm extends Module {
+  weight: Parameter;
+  bias: Parameter;
+  readonly #groups: number;
+  readonly #eps: number;
+
+  constructor(groups: number, channels: number, options: { eps?: number } = {}) {
+    super();
+    this.weight = constant([channels], 1);
+    this.bias = zeros([channels]);
+    this.#groups = groups;
+    this.#eps = options.eps ?? 1e-5;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { dtype } = x;
+    // libtorch 1.13 refuses mixed dtypes here on a CPU, so the parameters follow the input.
+    return x.groupNorm(this.#groups, {
+      weight: this.weight.to(dtype),
+      bias: this.bias.to(dtype),
+      eps: this.#eps,
+    });
+  }
+}
+
+/** Normalises channels over the batch, with running statistics for evaluation (momentum 0.1). */
+export class BatchNorm2d extends Module {
+  weight: Parameter;
+  bias: Parameter;
+  runningMean: Tensor;
+  runningVar: Tensor;
+  numBatchesTracked: Tensor;
+
+  constructor(channels: number) {
+    super();
+    this.weight = constant([channels], 1);
+    this.bias = zeros([channels]);
+    this.runningMean = keep(zerosOf([channels]));
+    this.runningVar = keep(ones([channels]));
+    this.numBatchesTracked = keep(Tensor.from([0], [], "int64"));
+  }
+
+  forward(x: Tensor): Tensor {
+    const { dtype } = x;
+    if (this.training) noGrad(() => this.numBatchesTracked.add_(1));
+    return x.batchNorm(
+      this.weight.to(dtype),
+      this.bias.to(dtype),
+      this.runningMean,
+      this.runningVar,
+      this.training,
+      0.1,
+      1e-5,
+      true,
+    );
+  }
+}
+
+/** Sets elements to zero with probability p while training, and scales the others up. */
+export class Dropout extends Module {
+  readonly #p: number;
+
+  constructor(p: number) {
+    super();
+    this.#p = p;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.training && this.#p > 0 ? x.dropout(this.#p, true) : x;
+  }
+}

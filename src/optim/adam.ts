@@ -1,0 +1,112 @@
+import { noGrad } from "../tensor/autograd.ts";
+import type { Parameter } from "../tensor/parameter.ts";
+import { keep, tidy } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { StateDict } from "../nn/module.ts";
+
+export type AdamOptions = {
+  /** Decay rates of the first and second moment. */
+  betas?: readonly [number, number];
+  eps?: number;
+  /** AdamW's decoupled decay; 0 is Adam. */
+  weightDecay?: number;
+  /** What decays: by default weights of two or more dimensions that are no embeddings. */
+  decays?: (name: string, parameter: Parameter) => boolean;
+};
+
+type Slot = { name: string; parameter: Parameter; decay: number; m: Tensor; v: Tensor };
+
+/**
+ * Adam (Kingma & Ba 2015) and, with weight decay, AdamW (Loshchilov & Hutter 2019), with PyTorch's arithmetic.
+ * The learning rate comes with every step, so that a schedule is a function and not a state.
+ */
+export class Adam {
+  readonly #slots: Slot[];
+  readonly #betas: readonly [number, number];
+  readonly #eps: number;
+  #step = 0;
+
+  /** @param parameters by name, as `Module.namedParameters()` gives them; those that do not learn are passed over */
+  constructor(parameters: ReadonlyMap<string, Parameter>, options: AdamOptions = {}) {
+    this.#betas = options.betas ?? [0.9, 0.999];
+    this.#eps = options.eps ?? 1e-8;
+    const { weightDecay = 0, decays = isDecayed } = options;
+    this.#slots = [...parameters]
+      .filter(([, parameter]) => parameter.requiresGrad)
+      .map(([name, parameter]) => ({
+        name,
+        parameter,
+        decay: decays(name, parameter) ? weightDecay : 0,
+        m: keep(tidy(() => parameter.detach().zerosLike())),
+        v: keep(tidy(() => parameter.detach().zerosLike())),
+      }));
+  }
+
+  get parameters(): Parameter[] {
+    return this.#slots.map((slot) => slot.parameter);
+  }
+
+  /** One update with the gradients that are there; parameters without one stay as they are. */
+  step(lr: number): void {
+    this.#step += 1;
+    const [beta1, beta2] = this.#betas;
+    const correction1 = 1 - beta1 ** this.#step;
+    const correction2 = Math.sqrt(1 - beta2 ** this.#step);
+    noGrad(() =>
+      tidy(() => {
+        for (const { parameter, decay, m, v } of this.#slots) {
+          const g = parameter.grad;
+          if (!g) continue;
+          if (decay > 0) parameter.mul_(1 - lr * decay);
+          m.mul_(beta1).add_(g, { alpha: 1 - beta1 });
+          v.mul_(beta2).addcmul_(g, g, { value: 1 - beta2 });
+          const denominator = v.sqrt().div_(correction2).add_(this.#eps);
+          parameter.addcdiv_(m, denominator, { value: -lr / correction1 });
+        }
+      }),
+    );
+  }
+
+  /** Forgets the gradients. */
+  zeroGrad(): void {
+    for (const { parameter } of this.#slots) parameter.grad = undefined;
+  }
+
+  /** Moments by parameter name (`m.…`, `v.…`) and the step count. */
+  stateDict(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>([["step", Tensor.from([this.#step], [], "int64")]]);
+    for (const { name, m, v } of this.#slots) state.set(`m.${name}`, m).set(`v.${name}`, v);
+    return state;
+  }
+
+  /** Errors when the moments of a parameter are missing or have another shape. */
+  loadStateDict(state: StateDict): void {
+    const wanted = this.stateDict();
+    const wrong = [...wanted].filter(([name, tensor]) => String(state.get(name)?.shape) !== String(tensor.shape));
+    if (wrong.length > 0) {
+      throw new Error(
+        `the optimizer's state does not fit these parameters: ${wrong.map(([name]) => name).join(", ")}; ` +
+          "was the run started with another configuration?",
+      );
+    }
+    noGrad(() => {
+      for (const { name, m, v } of this.#slots) {
+        m.copy_(state.get(`m.${name}`) ?? m);
+        v.copy_(state.get(`v.${name}`) ?? v);
+      }
+    });
+    this.#step = state.get("step")?.item() ?? 0;
+  }
+
+  dispose(): void {
+    for (const { m, v } of this.#slots) {
+      m.dispose();
+      v.dispose();
+    }
+  }
+}
+
+/** Matrices and kernels decay; biases, norms and embeddings do not (minGPT, HFAiLab/clip-gen). */
+function isDecayed(name: string, parameter: Parameter): boolean {
+  return parameter.shape.length >= 2 && !name.includes("embedding");
+}

@@ -1,0 +1,89 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** A number that names a tensor or a generator inside the add-on. */
+export type Handle = number;
+
+/** What an operator's argument may be; the schema decides what it has to be. */
+export type Argument =
+  | Handle
+  | boolean
+  | string
+  | bigint
+  | null
+  | undefined
+  | readonly (Handle | boolean | null | undefined)[];
+
+/** The functions of the native add-on (`native/`). */
+export type Native = {
+  findOperator(name: string, overload: string): number;
+  schemaOf(operator: number): string;
+  /** The result is what the operator's schema says: a handle, a number, or a list of them. */
+  call<Result>(operator: number, ...args: Argument[]): Result;
+  fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: string): Handle;
+  toBytes(tensor: Handle): ArrayBuffer;
+  shape(tensor: Handle): number[];
+  dtype(tensor: Handle): string;
+  device(tensor: Handle): string;
+  release(tensor: Handle): void;
+  isLive(tensor: Handle): boolean;
+  backward(tensor: Handle, retainGraph: boolean): void;
+  grad(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradOutputs: readonly Handle[],
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): (Handle | null)[];
+  requiresGrad(tensor: Handle): boolean;
+  setRequiresGrad(tensor: Handle, value: boolean): void;
+  gradOf(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, gradient: Handle | null): void;
+  setGradEnabled(enabled: boolean): boolean;
+  createGenerator(device: string): Handle;
+  releaseGenerator(generator: Handle): void;
+  seedGenerator(generator: Handle | string, seed: number): void;
+  generatorState(generator: Handle | string): Handle;
+  setGeneratorState(generator: Handle | string, state: Handle): void;
+  threads(): number;
+  setThreads(count: number): void;
+  memory(): [tensors: number, generators: number, bytes: number];
+  version(): string;
+  configuration(): string;
+  cudaDevices(): number;
+  synchronize(device: string): void;
+};
+
+/** The add-on is missing or does not load; the message says what to do. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+/** Where the add-on lies: `CLIP_GEN_NATIVE`, or where `scripts/build-native.js` puts it. */
+export function nativePath(): string {
+  return process.env["CLIP_GEN_NATIVE"] ?? fileURLToPath(new URL("../../native/build/clip_gen.node", import.meta.url));
+}
+
+function load(): Native {
+  const path = nativePath();
+  if (!existsSync(path)) {
+    throw new EngineError(
+      `the native add-on has not been built (${path} is missing). Run: npx clip-gen doctor --build`,
+    );
+  }
+  try {
+    const native: Native = createRequire(import.meta.url)(path);
+    // libtorch 1.13 takes one thread on some virtual machines; the system knows better how many cores there are.
+    if (process.env["OMP_NUM_THREADS"] === undefined) native.setThreads(availableParallelism());
+    return native;
+  } catch (error) {
+    throw new EngineError(
+      `the native add-on does not load: ${error instanceof Error ? error.message : String(error)}. ` +
+        "Was libtorch removed or replaced since it was built? Run: npx clip-gen doctor --build",
+    );
+  }
+}
+
+export const native: Native = load();

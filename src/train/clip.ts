@@ -1,0 +1,79 @@
+import type { ClipTraining } from "../config.ts";
+import { PictureBatches } from "../data/batches.ts";
+import type { PictureSet } from "../data/pictures.ts";
+import { Random } from "../data/random.ts";
+import type { Clip } from "../models/clip.ts";
+import { clipInput } from "../models/clip-images.ts";
+import { Adam } from "../optim/adam.ts";
+import { clipGradNorm } from "../optim/clip-grad-norm.ts";
+import { scheduleOf } from "../optim/schedule.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { arange } from "../tensor/functions.generated.ts";
+import { manualSeed } from "../tensor/random.ts";
+import { tidy } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { symmetricContrastiveLoss } from "./losses.ts";
+import type { Stage } from "./loop.ts";
+import { choosePrecision } from "./precision.ts";
+import { parseDevice } from "../tensor/engine.ts";
+
+/** The temperature may not fall below 1/100, as in CLIP (section 2.5). */
+const MAX_LOGIT_SCALE = Math.log(100);
+
+/**
+ * Contrastive training of a CLIP of one's own (Radford et al. 2021, figure 3): in every batch, each picture has to find
+ * its sentence among all, and each sentence its picture. For those who have no CLIP for their field.
+ * @throws Error when the pictures have no captions
+ */
+export function clipStage(options: { clip: Clip; pictures: PictureSet; config: ClipTraining }): Stage {
+  const { clip, pictures, config } = options;
+  const { captions } = pictures;
+  if (!captions) throw new Error("training CLIP needs pictures with captions; these have none");
+  const device = parseDevice(config.device);
+  manualSeed(config.seed, device);
+  clip.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  const batches = new PictureBatches(pictures, { ...config, device });
+  const optimizer = new Adam(clip.namedParameters(), config);
+  const rate = scheduleOf(config);
+
+  /** One of each picture's captions, another one every time. */
+  const captionsOf = (indices: Uint32Array, step: number): Tensor => {
+    const random = new Random(config.seed, "captions", step);
+    const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
+    return clip.tokenize(chosen);
+  };
+
+  return {
+    name: "clip",
+    batchSize: config.batchSize,
+    device,
+    parts: { model: clip, optimizer },
+    step: (step) =>
+      tidy(() => {
+        const { images, indices } = batches.at(step);
+        const { logitsPerImage } = clip.forward({
+          images: clipInput(images, clip.config),
+          tokens: captionsOf(indices, step),
+        });
+        const loss = symmetricContrastiveLoss(logitsPerImage);
+        optimizer.zeroGrad();
+        loss.backward();
+        const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
+        const lr = rate(step);
+        optimizer.step(lr);
+        noGrad(() => clip.logitScale.copy_(clip.logitScale.clamp(0, MAX_LOGIT_SCALE)));
+        const right = logitsPerImage
+          .argmax(1)
+          .eq(arange(0, indices.length, 1, { device }))
+          .to("float32")
+          .mean();
+        return {
+          loss: loss.item(),
+          lr,
+          grad_norm: gradNorm,
+          accuracy: right.item(),
+          logit_scale: clip.logitScale.item(),
+        };
+      }),
+  };
+}

@@ -1,0 +1,184 @@
+import type { GptTraining } from "../config.ts";
+import { toPixels } from "../data/batches.ts";
+import type { EncodedSet } from "../data/encoded.ts";
+import { BatchOrder, Random } from "../data/random.ts";
+import type { Clip } from "../models/clip.ts";
+import { clipInput } from "../models/clip-images.ts";
+import type { Gpt } from "../models/gpt.ts";
+import type { Vqgan } from "../models/vqgan.ts";
+import { normalize } from "../nn/functional.ts";
+import { Adam } from "../optim/adam.ts";
+import { clipGradNorm } from "../optim/clip-grad-norm.ts";
+import { Ema } from "../optim/ema.ts";
+import { scheduleOf } from "../optim/schedule.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { rand, randn } from "../tensor/functions.generated.ts";
+import { manualSeed } from "../tensor/random.ts";
+import { tidy } from "../tensor/scope.ts";
+import { Tensor, type Device } from "../tensor/tensor.ts";
+import { gptObjective } from "./gpt-objective.ts";
+import type { Sample, Stage } from "./loop.ts";
+import { choosePrecision } from "./precision.ts";
+
+export type GptStageOptions = {
+  gpt: Gpt;
+  data: EncodedSet;
+  config: GptTraining;
+  /** For the reconstruction and embedding terms. */
+  vqgan?: Vqgan;
+  /** For the embedding term; with the contrastive term it learns along. */
+  clip?: Clip;
+  samples?: (step: number) => Promise<Sample[]>;
+};
+
+/**
+ * The second stage of CLIP-GEN (section 3.2): the GPT learns to write a picture's tokens, given the picture's CLIP
+ * embedding. No caption is involved, unless the contrastive term is on.
+ */
+export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefined } {
+  const { gpt, data, config } = options;
+  requireFit(gpt, data);
+  const device = parseDevice(config.device);
+  manualSeed(config.seed, device);
+  gpt.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  const learning = learningClip(options);
+  const learned = new Map([
+    ...gpt.namedParameters(),
+    ...[...(learning?.clip.namedParameters() ?? [])].map(([name, p]) => [`clip.${name}`, p] as const),
+  ]);
+  const optimizer = new Adam(learned, config);
+  const ema = config.ema > 0 ? new Ema(gpt, { decay: config.ema }) : undefined;
+  const rate = scheduleOf(config);
+  const batches = new EncodedBatches(data, { ...config, device });
+
+  const step = (number: number): Record<string, number> => {
+    const batch = batches.at(number);
+    const learnt = learning?.embed(batch, number);
+    const embedding = learnt?.embedding ?? batch.embedding; // (B, D)
+    const condition = dropConditions(addNoise(embedding, config.embeddingNoise), config.conditionDrop);
+    // The condition stands before the first token, and the last token predicts nothing.
+    const logits = gpt.forward(batch.tokens.narrow(1, 0, batch.tokens.size(1) - 1), condition); // (B, L, V)
+    const prediction = { ...batch, logits, embedding, textEmbedding: learnt?.textEmbedding };
+    const judges = { vqgan: options.vqgan, clip: options.clip, grid: data.grid };
+    const { loss, terms } = gptObjective(prediction, config.objective, judges);
+    optimizer.zeroGrad();
+    loss.backward();
+    const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
+    const lr = rate(number);
+    optimizer.step(lr);
+    ema?.update();
+    const values = Object.entries(terms).map(([name, term]) => [name, term.item()]);
+    return { loss: loss.item(), lr, grad_norm: gradNorm, ...Object.fromEntries(values) };
+  };
+
+  return {
+    name: "gpt",
+    batchSize: config.batchSize,
+    device,
+    ema,
+    parts: { model: gpt, optimizer, ...(ema && { ema }), ...(learning && { clip: learning.clip }) },
+    step: (number) => tidy(() => step(number)),
+    ...(options.samples && { samples: options.samples }),
+  };
+}
+
+type EncodedBatch = {
+  /** (B, L) int64 */
+  tokens: Tensor;
+  /** (B, D), L2-normalised */
+  embedding: Tensor;
+  /** (B, 3, H, W) in [−1, 1], where the set keeps pictures */
+  picture: Tensor | undefined;
+  indices: Uint32Array;
+};
+
+/** Batches of tokens and embeddings; a pure function of the step. Of several views, one is drawn. */
+class EncodedBatches {
+  readonly #data: EncodedSet;
+  readonly #order: BatchOrder;
+  readonly #seed: number;
+  readonly #device: Device;
+
+  constructor(data: EncodedSet, options: { batchSize: number; seed: number; device: Device }) {
+    this.#data = data;
+    this.#order = new BatchOrder({ ...options, count: data.count });
+    this.#seed = options.seed;
+    this.#device = options.device;
+  }
+
+  at(step: number): EncodedBatch {
+    const { views, grid, embedDim, pictures } = this.#data;
+    const indices = this.#order.indicesAt(step);
+    const random = new Random(this.#seed, "views", step);
+    const rows = Array.from(indices, (index) => index * views + random.int(views));
+    const length = grid[0] * grid[1];
+    const batch = rows.length;
+    const tokens = Tensor.from(gather(this.#data.tokens, rows, length), [batch, length]);
+    const embedding = Tensor.from(gather(this.#data.embeddings, rows, embedDim), [batch, embedDim]);
+    const picture =
+      pictures &&
+      toPixels(
+        gather(pictures.images, rows, pictures.size ** 2 * 3),
+        { count: batch, size: pictures.size },
+        this.#device,
+      );
+    return { tokens: tokens.to(this.#device).to("int64"), embedding: embedding.to(this.#device), picture, indices };
+  }
+}
+
+function gather<T extends Int32Array | Float32Array | Uint8Array>(data: T, rows: readonly number[], width: number): T {
+  const parts = data.slice(0, rows.length * width);
+  for (const [i, row] of rows.entries()) parts.set(data.subarray(row * width, (row + 1) * width), i * width);
+  return parts as T;
+}
+
+/**
+ * normalize(e + σ u), u a random unit vector: a sentence's embedding lies at an angle to those of its pictures, and noise
+ * makes the GPT draw from the neighbourhood too (LAFITE, arXiv 2111.13792, section 3.2; clip2latent). (B, D) → (B, D)
+ */
+export function addNoise(embedding: Tensor, sigma: number): Tensor {
+  if (sigma === 0) return embedding;
+  const noise = normalize(randn(embedding.shape, { device: embedding.device }));
+  return normalize(embedding.add(noise, { alpha: sigma }));
+}
+
+/** Zeros in place of some conditions, so that the GPT also draws without one (Ho & Salimans 2022, guidance). */
+export function dropConditions(condition: Tensor, share: number): Tensor {
+  if (share === 0) return condition;
+  const kept = rand([condition.size(0), 1], { device: condition.device }).ge(share);
+  return condition.mul(kept.to(condition.dtype));
+}
+
+type Learning = {
+  clip: Clip;
+  embed(batch: EncodedBatch, step: number): { embedding: Tensor; textEmbedding: Tensor };
+};
+
+/** With the contrastive term, CLIP is not frozen: embeddings come from the pictures and captions of every batch. */
+function learningClip({ config, clip, data }: GptStageOptions): Learning | undefined {
+  if (config.objective.contrastive === 0) return undefined;
+  const { captions } = data;
+  if (!clip || !captions || !data.pictures) {
+    throw new Error("the contrastive term needs a CLIP, captions and the pictures (clip-gen encode --keep-pictures)");
+  }
+  clip.train().setTrainable(true);
+  return {
+    clip,
+    embed: ({ picture, indices }, step) => {
+      if (!picture) throw new Error("the contrastive term needs the pictures");
+      const random = new Random(config.seed, "captions", step);
+      const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
+      const embedding = normalize(clip.encodeImage(clipInput(picture, clip.config)));
+      return { embedding, textEmbedding: clip.encodeText(clip.tokenize(chosen)) };
+    },
+  };
+}
+
+function requireFit(gpt: Gpt, data: EncodedSet): void {
+  const [h, w] = data.grid;
+  const wanted = { codebookSize: data.codebookSize, tokenCount: h * w, conditionDim: data.embedDim };
+  for (const [name, value] of Object.entries(wanted)) {
+    const own = gpt.config[name as keyof typeof wanted];
+    if (own !== value) throw new Error(`the GPT has ${name} ${own}, the encoded pictures have ${value}`);
+  }
+}

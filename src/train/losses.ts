@@ -1,0 +1,51 @@
+import { normalize } from "../nn/functional.ts";
+import { arange } from "../tensor/functions.generated.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+// Every loss is a scalar, a mean over the batch. N pairs, D width of the embeddings, which may have any length.
+
+/** cos(image i, text j) / temperature. (N, D) and (M, D) → (N, M) */
+export function contrastiveLogits(images: Tensor, texts: Tensor, temperature = 0.07): Tensor {
+  return normalize(images).matmul(normalize(texts).t()).div(temperature);
+}
+
+/** Each picture has to find its own text among all: cross-entropy over each picture's row. (N, D) and (N, D) → scalar */
+export function contrastiveLoss(images: Tensor, texts: Tensor, temperature = 0.07): Tensor {
+  return diagonalCrossEntropy(contrastiveLogits(images, texts, temperature));
+}
+
+/** The mean of both directions, picture to text and text to picture (CLIP, arXiv 2103.00020, figure 3). (N, N) → scalar */
+export function symmetricContrastiveLoss(logitsPerImage: Tensor): Tensor {
+  return diagonalCrossEntropy(logitsPerImage).add(diagonalCrossEntropy(logitsPerImage.t())).mul(0.5);
+}
+
+function diagonalCrossEntropy(logits: Tensor): Tensor {
+  const own = arange(0, logits.size(0), 1, { dtype: "int64", device: logits.device });
+  return logits.crossEntropyLoss(own);
+}
+
+/** Mean square over all elements; both of one shape. */
+export function reconstructionLoss(reconstruction: Tensor, original: Tensor): Tensor {
+  return reconstruction.mseLoss(original);
+}
+
+/** Mean cross-entropy over all positions. Logits (B, L, V), targets (B, L) int64 → scalar */
+export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return logits.reshape([-1, logits.size(-1)]).crossEntropyLoss(targets.reshape([-1]));
+}
+
+/** Cosine of each row with the same row of the other. (N, D) and (N, D) → (N) */
+export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
+  return normalize(a).mul(normalize(b)).sum([-1]);
+}
+
+/**
+ * How far embeddings of pictures are from those they should have. (N, D) and (N, D) → scalar
+ * - "neg-log": −log cos(a, b), as in CLIP-GEN (arXiv 2203.00386, section 3). Cosines below 1e-6 count as 1e-6 and give
+ *   no gradient.
+ * - "mse": mean square between the unit vectors, as HFAiLab/clip-gen; it is 2 (1 − cos) / D.
+ */
+export function embeddingLoss(a: Tensor, b: Tensor, form: "neg-log" | "mse"): Tensor {
+  if (form === "mse") return normalize(a).mseLoss(normalize(b));
+  return cosineSimilarity(a, b).clamp(1e-6).log().neg().mean();
+}
