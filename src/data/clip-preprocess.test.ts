@@ -2,11 +2,11 @@ import { readdirSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { Golden, goldenNote, greatestDifference, hasGolden } from "../../test/golden.ts";
-import { clipPresets } from "../models/clip-config.ts";
+import { clipPresets, type ClipConfig } from "../models/clip-config.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { clipPreprocess, preprocessPixels } from "./clip-preprocess.ts";
 
-const clipOf = (imageSize: number): typeof clipPresets.tiny32 => {
+const clipOf = (imageSize: number): ClipConfig => {
   const config = clipPresets["vit-b-32"];
   return { ...config, vision: { ...config.vision, imageSize } };
 };
@@ -59,7 +59,7 @@ test("what is no picture is refused", async () => {
   await expect(clipPreprocess(new Uint8Array([1, 2, 3]), clipOf(16))).rejects.toThrow("cannot read the picture");
 });
 
-test("Tensor and picture agree for a plain colour", () => {
+test("a plain colour loses the mean and is divided by the deviation", () => {
   const data = new Uint8Array(6 * 6 * 3).fill(51);
   const { imageMean, imageStd } = clipOf(6);
   const expected = [0, 1, 2].map((c) => (0.2 - (imageMean[c] ?? 0)) / (imageStd[c] ?? 1));

@@ -46,7 +46,7 @@ export const clipPresets: Readonly<Record<ClipPresetName, ClipConfig>> = {
   // 32×32 pictures, minutes on a CPU.
   tiny32: {
     text: { vocabSize: 768, contextLength: 32, width: 128, layers: 2, heads: 4 },
-    vision: { imageSize: 32, patchSize: 8, width: 160, layers: 4, heads: 5 },
+    vision: { imageSize: 32, patchSize: 8, width: 128, layers: 3, heads: 2 },
     embedDim: 128,
     ...openai,
     activation: "gelu",

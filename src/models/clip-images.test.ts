@@ -3,10 +3,10 @@ import { preprocessPixels } from "../data/clip-preprocess.ts";
 import { toPixels } from "../data/batches.ts";
 import { grad } from "../tensor/autograd.ts";
 import { rand } from "../tensor/functions.generated.ts";
-import { clipPresets } from "./clip-config.ts";
+import { clipPresets, type ClipConfig } from "./clip-config.ts";
 import { clipInput } from "./clip-images.ts";
 
-const config = (imageSize: number): typeof clipPresets.tiny32 => {
+const config = (imageSize: number): ClipConfig => {
   const base = clipPresets["vit-b-32"];
   return { ...base, vision: { ...base.vision, imageSize } };
 };

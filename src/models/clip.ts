@@ -151,6 +151,12 @@ export class VisionModel extends Module {
     const x = this.encoder.forward(this.preLayrnorm.forward(this.embeddings.forward(images))); // (B, 1 + P, C)
     return this.postLayernorm.forward(x.select(1, 0));
   }
+
+  /** What every layer makes of the patches, normalised: a list of (B, 1 + P, C). For perceptual losses. */
+  features(images: Tensor): Tensor[] {
+    const first = this.preLayrnorm.forward(this.embeddings.forward(images));
+    return this.encoder.hiddenStates(first).map((hidden) => hidden.layerNorm([hidden.size(-1)]));
+  }
 }
 
 export class VisionEmbeddings extends Module {
@@ -217,6 +223,13 @@ export class Encoder extends Module {
   /** (B, T, C) → (B, T, C); mask (T, T) is added to attention's scores */
   forward(x: Tensor, mask?: Tensor): Tensor {
     return this.layers.reduce((hidden, layer) => layer.forward(hidden, mask), x);
+  }
+
+  /** The output of every layer. */
+  hiddenStates(x: Tensor): Tensor[] {
+    const states: Tensor[] = [];
+    for (const layer of this.layers) states.push(layer.forward(states.at(-1) ?? x));
+    return states;
   }
 }
 

@@ -116,10 +116,7 @@ class DownLevel extends Module {
   attn: AttnBlock[];
   downsample: Downsample | undefined;
 
-  constructor(
-    config: CodecConfig,
-    size: { inputs: number; outputs: number; resolution: number; halve: boolean },
-  ) {
+  constructor(config: CodecConfig, size: { inputs: number; outputs: number; resolution: number; halve: boolean }) {
     super();
     const { inputs, outputs } = size;
     this.block = resnetBlocks(config, { inputs, outputs, count: config.numResBlocks });
@@ -138,10 +135,7 @@ class UpLevel extends Module {
   attn: AttnBlock[];
   upsample: Upsample | undefined;
 
-  constructor(
-    config: CodecConfig,
-    size: { inputs: number; outputs: number; resolution: number; double: boolean },
-  ) {
+  constructor(config: CodecConfig, size: { inputs: number; outputs: number; resolution: number; double: boolean }) {
     super();
     const { inputs, outputs } = size;
     const count = config.numResBlocks + 1;
@@ -219,7 +213,6 @@ class AttnBlock extends Module {
 
   forward(x: Tensor): Tensor {
     const normed = this.norm.forward(x);
-    const rows = (maps: Tensor): Tensor => maps.flatten(2).transpose(1, 2); // (B, HW, C)
     const q = rows(this.q.forward(normed));
     const k = rows(this.k.forward(normed));
     const v = rows(this.v.forward(normed));
@@ -254,6 +247,11 @@ class Upsample extends Module {
   }
 }
 
+/** (B, C, H, W) → (B, HW, C) */
+function rows(maps: Tensor): Tensor {
+  return maps.flatten(2).transpose(1, 2);
+}
+
 /** Every residual block, with the attention that follows it where the level has attention. */
 function blocks(level: { block: ResnetBlock[]; attn: AttnBlock[] }, x: Tensor): Tensor {
   let h = x;
@@ -269,10 +267,7 @@ function resnetBlocks(config: CodecConfig, size: { inputs: number; outputs: numb
   return Array.from({ length: count }, (_, i) => new ResnetBlock(config, i === 0 ? inputs : outputs, outputs));
 }
 
-function attnBlocks(
-  config: CodecConfig,
-  size: { channels: number; resolution: number; count: number },
-): AttnBlock[] {
+function attnBlocks(config: CodecConfig, size: { channels: number; resolution: number; count: number }): AttnBlock[] {
   if (!config.attnResolutions.includes(size.resolution)) return [];
   return Array.from({ length: size.count }, () => new AttnBlock(config, size.channels));
 }

@@ -32,7 +32,7 @@ export class NLayerDiscriminator extends Module {
     const { inputNc, ndf, nLayers, useActnorm } = config;
     const bias = useActnorm; // BatchNorm takes any bias away again
     const width = (layer: number): number => ndf * Math.min(2 ** layer, 8);
-    const norm = (channels: number): Layer => (useActnorm ? new ActNorm(channels) : batchNorm(channels));
+    const norm = (channels: number): Layer => (useActnorm ? new ActNorm(channels) : new WideBatchNorm(channels));
     this.main = [conv4x4(inputNc, ndf, { stride: 2 }), new LeakyRelu()];
     for (let layer = 1; layer <= nLayers; layer++) {
       const stride = layer < nLayers ? 2 : 1;
@@ -73,7 +73,7 @@ export class ActNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    if (this.training && this.initialized.item() === 0) this.#initialize(x);
+    if (this.training && this.initialized.item() === 0) this.#initialize(x.to("float32"));
     return x.add(this.loc.to(x.dtype)).mul(this.scale.to(x.dtype));
   }
 
@@ -94,8 +94,14 @@ function conv4x4(inputs: number, outputs: number, options: { stride: number; bia
   return conv;
 }
 
-function batchNorm(channels: number): BatchNorm2d {
-  const norm = new BatchNorm2d(channels);
-  noGrad(() => norm.weight.normal_(1, 0.02));
-  return norm;
+/** BatchNorm in float32 whatever the pictures come in: the statistics of a batch need it, and libtorch on a CPU, too. */
+class WideBatchNorm extends BatchNorm2d {
+  constructor(channels: number) {
+    super(channels);
+    noGrad(() => this.weight.normal_(1, 0.02));
+  }
+
+  override forward(x: Tensor): Tensor {
+    return super.forward(x.to("float32")).to(x.dtype);
+  }
 }

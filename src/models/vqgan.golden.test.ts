@@ -1,10 +1,17 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Golden, goldenNote, hasGolden } from "../../test/golden.ts";
 import { tamingConfig, without } from "../../test/taming.ts";
+import { withoutInit } from "../nn/init.ts";
+import type { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { setThreadCount } from "../tensor/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { defaultDiscriminator, NLayerDiscriminator } from "./discriminator.ts";
 import { readWeights } from "./pretrained.ts";
-import { Vqgan, type VqganConfig } from "./vqgan.ts";
+import { Vqgan, vqganPresets, type VqganConfig } from "./vqgan.ts";
 
 describe.skipIf(!hasGolden)(`Vqgan against taming-transformers${goldenNote}`, () => {
   let golden: Golden;
@@ -19,6 +26,7 @@ describe.skipIf(!hasGolden)(`Vqgan against taming-transformers${goldenNote}`, ()
   };
 
   beforeAll(() => {
+    setThreadCount(1); // networks this small lose more time to waiting for other threads than they gain
     golden = new Golden("taming-vqgan");
     config = tamingConfig(golden.config);
     weights = without(readWeights(golden.path("last.ckpt")), "loss.");
@@ -57,3 +65,33 @@ describe.skipIf(!hasGolden)(`Vqgan against taming-transformers${goldenNote}`, ()
     });
   });
 });
+
+const published = fileURLToPath(new URL("../../../shared/checkpoints/", import.meta.url));
+const hasPublished = existsSync(published);
+
+/** Names and shapes of a published checkpoint, one tensor a line. */
+function publishedShapes(file: string): Record<string, string> {
+  const lines = readFileSync(join(published, file), "utf8").trim().split("\n");
+  return Object.fromEntries(lines.map((line) => line.split("\t").slice(0, 2)));
+}
+
+function shapes(module: Module): Record<string, string> {
+  return Object.fromEntries(Array.from(module.stateDict(), ([name, { shape }]) => [name, `[${shape.join(", ")}]`]));
+}
+
+describe.skipIf(!hasPublished)(
+  `Published checkpoints${hasPublished ? "" : " (skipped: ../shared/checkpoints is not here)"}`,
+  () => {
+    test("fit the paper's preset, name by name", () => {
+      const vqgan = withoutInit(() => new Vqgan(vqganPresets.paper));
+      const expected = Object.entries(publishedShapes("taming_vqgan_f16_16384.tsv"));
+      expect(shapes(vqgan)).toEqual(Object.fromEntries(expected.filter(([name]) => !name.startsWith("loss."))));
+      vqgan.dispose();
+    });
+
+    test.each([2, 3])("fit a discriminator of %i layers, name by name", (nLayers) => {
+      const discriminator = new NLayerDiscriminator({ ...defaultDiscriminator, nLayers });
+      expect(shapes(discriminator)).toEqual(publishedShapes(`taming_disc_${nLayers}.tsv`));
+    });
+  },
+);

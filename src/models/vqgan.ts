@@ -1,38 +1,42 @@
-import { z } from "zod";
+import { z as zod } from "zod";
+import { withoutInit } from "../nn/init.ts";
 import { Conv2d } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { codecFactor, Decoder, Encoder, type CodecConfig } from "./codec.ts";
+import { readConfig, readWeights, saveNetwork } from "./pretrained.ts";
 import { VectorQuantizer, type Quantized, type QuantizerConfig } from "./quantizer.ts";
 
 /** Everything that decides the network. The names are those of taming-transformers' YAML, in camelCase. */
 export type VqganConfig = CodecConfig & QuantizerConfig;
 
-const count = z.number().int().positive();
+const count = zod.number().int().positive();
 
 /** What a `config.json` has to hold, in camelCase; fields that came later have the value that published networks mean. */
-export const vqganConfig: z.ZodType<VqganConfig> = z.object({
+export const vqganConfig: zod.ZodType<VqganConfig> = zod.object({
   resolution: count,
   inChannels: count.default(3),
   outCh: count.default(3),
   ch: count,
-  chMult: z.array(count).min(1),
+  chMult: zod.array(count).min(1),
   numResBlocks: count,
-  attnResolutions: z.array(count),
+  attnResolutions: zod.array(count),
   zChannels: count,
-  doubleZ: z.boolean().default(false),
-  dropout: z.number().min(0).max(1).default(0),
+  doubleZ: zod.boolean().default(false),
+  dropout: zod.number().min(0).max(1).default(0),
   patchSize: count.default(1),
   normGroups: count.default(32),
-  groupNormEps: z.number().positive().default(1e-6),
+  groupNormEps: zod.number().positive().default(1e-6),
   codebookSize: count,
   embedDim: count,
-  beta: z.number().min(0).default(0.25),
-  legacy: z.boolean().default(true),
-  normalizeCodebook: z.boolean().default(false),
-  rotationTrick: z.boolean().default(false),
+  beta: zod.number().min(0).default(0.25),
+  legacy: zod.boolean().default(true),
+  normalizeCodebook: zod.boolean().default(false),
+  rotationTrick: zod.boolean().default(false),
 });
+
+const MODEL_TYPE = "clip_gen_vqgan";
 
 /** The published f16 network (taming-transformers, `vqgan_imagenet_f16_16384`), which CLIP-GEN trains, too. */
 const paper: VqganConfig = {
@@ -60,11 +64,11 @@ const paper: VqganConfig = {
 /** `paper` needs a GPU to train; the others train on a CPU. */
 export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", VqganConfig>> = {
   paper,
-  // 64×64 pixels → 8×8 tokens.
+  // 64×64 pixels → 8×8 tokens, 2.8M parameters.
   small64: {
     ...paper,
     resolution: 64,
-    ch: 96,
+    ch: 64,
     chMult: [1, 2],
     numResBlocks: 1,
     attnResolutions: [],
@@ -75,7 +79,7 @@ export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", Vqgan
     legacy: false,
     normalizeCodebook: true,
   },
-  // 32×32 pixels → 8×8 tokens.
+  // 32×32 pixels → 8×8 tokens, 0.7M parameters.
   tiny32: {
     ...paper,
     resolution: 32,
@@ -122,6 +126,18 @@ export class Vqgan extends Module {
     this.quantize = new VectorQuantizer(config);
     this.quantConv = new Conv2d(zChannels * (doubleZ ? 2 : 1), embedDim, { kernelSize: 1 });
     this.postQuantConv = new Conv2d(embedDim, zChannels, { kernelSize: 1 });
+  }
+
+  /** Reads a folder that `savePretrained` wrote. */
+  static async fromPretrained(folder: string): Promise<Vqgan> {
+    const config = readConfig(folder, { modelType: MODEL_TYPE, schema: vqganConfig });
+    const vqgan = withoutInit(() => new Vqgan(config));
+    vqgan.loadStateDict(readWeights(folder));
+    return vqgan.eval();
+  }
+
+  async savePretrained(folder: string, options: { dtype?: "float32" | "bfloat16" } = {}): Promise<void> {
+    saveNetwork(folder, { modelType: MODEL_TYPE, config: this.config, module: this, ...options });
   }
 
   /** The weight whose gradients balance the adversarial against the reconstruction loss. */

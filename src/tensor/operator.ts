@@ -4,8 +4,11 @@ import { Generator } from "./random.ts";
 
 /** What the generic call takes: tensors and generators in place of their handles. */
 export type OperatorArgument = Tensor | Generator | Argument | readonly (Tensor | Argument)[];
-/** What the generic call gives back; handles come back as tensors only where the schema says Tensor. */
-export type OperatorResult = Tensor | number | boolean | string | undefined | OperatorResult[];
+/**
+ * What the generic call gives back; handles come back as tensors only where the schema says Tensor, integers as
+ * bigints only where a number would not be exact.
+ */
+export type OperatorResult = Tensor | number | bigint | boolean | string | undefined | OperatorResult[];
 
 /** Whether this libtorch has the operator, such as `aten::scaled_dot_product_attention`. */
 export function hasOperator(name: string): boolean {
@@ -37,7 +40,7 @@ export function callOperator(name: string, ...args: OperatorArgument[]): Operato
     : raise(result, kinds[0] ?? "");
 }
 
-type RawResult = Handle | boolean | string | undefined | null | RawResult[];
+type RawResult = Handle | bigint | boolean | string | undefined | null | RawResult[];
 
 function raise(value: RawResult, kind: string): OperatorResult {
   if (Array.isArray(value)) return value.map((element) => raise(element, kind));

@@ -1,6 +1,6 @@
 import { noGrad, grad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { NLayerDiscriminator } from "../models/discriminator.ts";
 
 /**

@@ -199,7 +199,7 @@ export const reductions: OperatorCases = {
     },
   ],
   // e^0 + e^ln2 = 3
-  logsumexp: [{ inputs: [[[0, 0.6931471805599453]]], run: (x) => x.logsumexp(1), expected: [1.0986122886681098] }],
+  logsumexp: [{ inputs: [[[0, Math.LN2]]], run: (x) => x.logsumexp(1), expected: [1.0986122886681098] }],
   softmax: [{ inputs: [[[0, 1.0986122886681098]]], run: (x) => x.softmax(-1), expected: [[0.25, 0.75]] }],
   logSoftmax: [
     {

@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { CommonTraining } from "../config.ts";
+import type { PictureSet } from "../data/pictures.ts";
+import { threadCount } from "../tensor/engine.ts";
+import { writeFolderAtomic } from "../io/atomic.ts";
+import { runStage, type Stage } from "../train/loop.ts";
+import { choosePrecision } from "../train/precision.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { UserError } from "./errors.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { duration, progressPrinter } from "./progress.ts";
+
+export type TrainingFlags = { output: string; resume?: boolean; dryRun?: boolean };
+
+export function addTrainingFlags(command: Command): void {
+  command
+    .option("--resume", "go on with the run in this folder, exactly where its newest checkpoint left it")
+    .option("--dry-run", "build everything, do one step, write nothing");
+}
+
+/** Runs a stage from the command line: says what it does, saves on Ctrl-C, and writes the finished network. */
+export async function runTraining(
+  stage: Stage,
+  options: {
+    flags: TrainingFlags;
+    /** What the run's config.json says. */
+    config: unknown;
+    settings: CommonTraining;
+    parameters: number;
+    finishName: string;
+    /** Writes the finished network into a folder. */
+    finish: (folder: string) => Promise<void>;
+  },
+): Promise<void> {
+  const { flags, config, settings } = options;
+  const precision = choosePrecision(settings.precision, parseDevice(settings.device));
+  console.log(
+    `${stage.name}: ${(options.parameters / 1e6).toFixed(1)}M parameters, ${settings.steps} steps of ${stage.batchSize}, ` +
+      `${precision.dtype} (${precision.reason}), ${threadCount()} threads on ${stage.device}`,
+  );
+  if (flags.dryRun) {
+    const start = performance.now();
+    const { loss } = stage.step(0);
+    const seconds = (performance.now() - start) / 1000;
+    console.log(
+      `dry run: the first step gives loss ${loss?.toFixed(4)} in ${seconds.toFixed(2)} s; nothing was written`,
+    );
+    console.log(`all ${settings.steps} steps would take about ${duration(seconds * settings.steps)}`);
+    return;
+  }
+  const final = join(flags.output, options.finishName);
+  if (existsSync(final) && !flags.resume) throw new UserError(`${final} exists already; choose another --output`);
+  const { signal, done } = interruptSignal(`saving, then stopping; go on later with --resume`);
+  try {
+    const step = await runStage(stage, {
+      folder: flags.output,
+      config,
+      resume: flags.resume ?? false,
+      steps: settings.steps,
+      sampleEvery: settings.sampleEvery,
+      checkpointEvery: settings.checkpointEvery,
+      keepCheckpoints: settings.keepCheckpoints,
+      onProgress: progressPrinter(),
+      signal,
+    });
+    if (step < settings.steps) {
+      console.log(`stopped after step ${step}; go on with the same command and --resume`);
+      process.exitCode = 130;
+      return;
+    }
+    await writeFolderAtomic(final, options.finish, { replace: true });
+    console.log(`finished: ${final}`);
+  } finally {
+    done();
+  }
+}
+
+/** Names pictures that could not be read. */
+export function reportSkipped({ skipped, count }: PictureSet): void {
+  console.log(`${count} pictures`);
+  if (skipped.length === 0) return;
+  console.log(`${skipped.length} could not be read and are passed over:`);
+  for (const { file, reason } of skipped.slice(0, 10)) console.log(`  ${file}: ${reason}`);
+  if (skipped.length > 10) console.log(`  and ${skipped.length - 10} more`);
+}

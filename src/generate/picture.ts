@@ -1,0 +1,59 @@
+import sharp from "sharp";
+import { writeFileExclusive } from "../io/atomic.ts";
+import { addPngText } from "../io/png-text.ts";
+
+/** Everything that is needed to draw a picture again; it travels inside the PNG. */
+export type PictureOrigin = {
+  /** The sentence, or the picture's file that was varied. */
+  prompt: string;
+  seed: number;
+  /** Cosine between CLIP's embeddings of the prompt and of the picture. */
+  score: number;
+  temperature: number;
+  topK?: number;
+  topP: number;
+  guidanceScale: number;
+  /** Set when beam search drew the picture; no seed is involved then. */
+  beams?: number;
+  model: string;
+};
+
+/** A picture that was drawn, with where it came from. */
+export class GeneratedPicture {
+  /** (size, size, 3) RGB bytes. */
+  readonly pixels: Uint8Array;
+  readonly size: number;
+  readonly origin: PictureOrigin;
+  /** (h·w) VQGAN's tokens. */
+  readonly tokens: readonly number[];
+
+  constructor(options: { pixels: Uint8Array; size: number; origin: PictureOrigin; tokens: readonly number[] }) {
+    this.pixels = options.pixels;
+    this.size = options.size;
+    this.origin = options.origin;
+    this.tokens = options.tokens;
+  }
+
+  get score(): number {
+    return this.origin.score;
+  }
+
+  get seed(): number {
+    return this.origin.seed;
+  }
+
+  /** The picture as PNG; its origin stands in the text `clip-gen`, as JSON. */
+  async toPng(): Promise<Uint8Array> {
+    const { pixels, size } = this;
+    const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+      .png()
+      .toBuffer();
+    const { origin } = this;
+    return addPngText(png, { Software: "clip-gen", Description: origin.prompt, "clip-gen": JSON.stringify(origin) });
+  }
+
+  /** Writes the PNG and gives the path: `pizza.png`, or `pizza-2.png` where the name is taken. Never overwrites. */
+  async save(path: string): Promise<string> {
+    return writeFileExclusive(path, await this.toPng());
+  }
+}

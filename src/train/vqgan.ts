@@ -1,0 +1,162 @@
+import type { VqganTraining } from "../config.ts";
+import { fromPixels, PictureBatches, toPixels } from "../data/batches.ts";
+import type { PictureSet } from "../data/pictures.ts";
+import { pictureGrid } from "../data/picture-grid.ts";
+import { NLayerDiscriminator } from "../models/discriminator.ts";
+import type { Vqgan } from "../models/vqgan.ts";
+import { Adam } from "../optim/adam.ts";
+import { clipGradNorm } from "../optim/clip-grad-norm.ts";
+import { Ema } from "../optim/ema.ts";
+import { scheduleOf } from "../optim/schedule.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { zeros } from "../tensor/functions.generated.ts";
+import { Generator, manualSeed } from "../tensor/random.ts";
+import { keep, tidy } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Sample, Stage } from "./loop.ts";
+import type { Metrics, Stateful } from "./run-folder.ts";
+import { choosePrecision } from "./precision.ts";
+import { autoencoderLoss, discriminatorLoss, type PerceptualLoss } from "./vqgan-loss.ts";
+
+/**
+ * The first stage of CLIP-GEN (section 3.1): VQGAN learns to put pictures into tokens and back, from pictures alone.
+ * Autoencoder and discriminator take turns within a step (Esser et al., arXiv 2012.09841).
+ */
+export function vqganStage(options: {
+  vqgan: Vqgan;
+  pictures: PictureSet;
+  config: VqganTraining;
+  /** How different two batches of pictures look: LPIPS, or distances of CLIP's features. Without it only pixels count. */
+  perceptual?: PerceptualLoss | undefined;
+}): Stage & { ema: Ema | undefined } {
+  const { vqgan, pictures, config, perceptual } = options;
+  const device = parseDevice(config.device);
+  manualSeed(config.seed, device);
+  vqgan.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  // Without a weight there is no discriminator, and its time is saved.
+  const discriminator =
+    config.discWeight > 0
+      ? new NLayerDiscriminator({ inputNc: 3, ndf: config.discNdf, nLayers: config.discLayers, useActnorm: false })
+          .to(device)
+          .train()
+      : undefined;
+  const optimizer = new Adam(vqgan.namedParameters(), config);
+  const discOptimizer = discriminator && new Adam(discriminator.namedParameters(), config);
+  const ema = config.ema > 0 ? new Ema(vqgan, { decay: config.ema }) : undefined;
+  const rate = scheduleOf(config);
+  const batches = new PictureBatches(pictures, { ...config, device });
+  const codes = new CodeUsage(vqgan, config);
+
+  const step = (number: number): Metrics => {
+    const { images } = batches.at(number);
+    const lr = rate(number);
+    // Before its start the discriminator changes nothing, so the autoencoder is spared the work.
+    const adversary = number >= config.discStart ? discriminator : undefined;
+
+    const { reconstruction, loss: codebookLoss, indices, z } = vqgan.forward(images);
+    const lastLayer = vqgan.lastLayer;
+    const judged = {
+      images,
+      reconstruction,
+      codebookLoss,
+      lastLayer,
+      discriminator: adversary,
+      perceptual,
+      step: number,
+    };
+    const { loss, metrics } = autoencoderLoss(judged, config);
+    optimizer.zeroGrad();
+    loss.backward();
+    const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
+    optimizer.step(lr);
+    ema?.update();
+
+    if (adversary && discOptimizer) {
+      const judgement = discriminatorLoss({ images, reconstruction, discriminator: adversary, step: number }, config);
+      discOptimizer.zeroGrad();
+      judgement.loss.backward();
+      clipGradNorm(discOptimizer.parameters, config.clipGrad || Infinity);
+      discOptimizer.step(lr);
+      Object.assign(metrics, judgement.metrics);
+    }
+    const codesInUse = codes.track(number, indices, z.detach());
+    const psnr = -10 * Math.log10(images.sub(reconstruction.detach()).mul(0.5).square().mean().item());
+    const values = Object.entries(metrics).map(([name, value]) => [name, value.item()]);
+    return { loss: loss.item(), lr, grad_norm: gradNorm, psnr, codes: codesInUse, ...Object.fromEntries(values) };
+  };
+
+  return {
+    name: "vqgan",
+    batchSize: config.batchSize,
+    device,
+    ema,
+    parts: {
+      model: vqgan,
+      optimizer,
+      codes,
+      ...(ema && { ema }),
+      ...(discriminator && discOptimizer && { discriminator, disc_optimizer: discOptimizer }),
+    },
+    step: (number) => tidy(() => step(number)),
+    samples: async () => [await reconstructionSample(vqgan, pictures, ema)],
+  };
+}
+
+/** Counts which codes are used, and gives those that nobody uses a new place. */
+class CodeUsage implements Stateful {
+  readonly #vqgan: Vqgan;
+  readonly #every: number;
+  readonly #seed: number;
+  readonly #used: Tensor;
+
+  constructor(vqgan: Vqgan, config: Pick<VqganTraining, "reviveEvery" | "seed" | "steps">) {
+    this.#vqgan = vqgan;
+    this.#every = config.reviveEvery;
+    this.#seed = config.seed;
+    this.#used = keep(zeros([vqgan.config.codebookSize], { dtype: "int64", device: vqgan.lastLayer.device }));
+  }
+
+  /** Returns the share of codes in use since they were last counted anew. */
+  track(step: number, indices: Tensor, z: Tensor): number {
+    noGrad(() => this.#used.add_(this.#vqgan.quantize.usage(indices)));
+    const share = this.#used.gt(0).to("float32").mean().item();
+    // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
+    if (this.#every > 0 && (step === 0 || (step + 1) % this.#every === 0)) {
+      using generator = new Generator(this.#seed + step, z.device);
+      if (step === 0) this.#used.zero_();
+      this.#vqgan.quantize.reviveDeadCodes(z, this.#used, generator);
+      this.#used.zero_();
+    }
+    return share;
+  }
+
+  stateDict(): Map<string, Tensor> {
+    return new Map([["used", this.#used]]);
+  }
+
+  loadStateDict(state: ReadonlyMap<string, Tensor>): void {
+    const used = state.get("used");
+    if (used) this.#used.copy_(used);
+  }
+}
+
+const SHOWN = 8;
+
+/** The first pictures above their reconstructions. */
+async function reconstructionSample(vqgan: Vqgan, pictures: PictureSet, ema: Ema | undefined): Promise<Sample> {
+  const { size } = pictures;
+  const count = Math.min(SHOWN, pictures.count);
+  const originals = pictures.images.subarray(0, count * size * size * 3);
+  const draw = (): Uint8Array =>
+    noGrad(() =>
+      tidy(() =>
+        fromPixels(vqgan.forward(toPixels(originals, { count, size }, vqgan.lastLayer.device)).reconstruction),
+      ),
+    );
+  vqgan.eval();
+  const reconstructions = await (ema ? ema.with(draw) : draw());
+  vqgan.train();
+  const grid = await pictureGrid(Buffer.concat([originals, reconstructions]), { size, columns: count });
+  return { name: "reconstruction", ...grid };
+}
