@@ -1,6 +1,10 @@
 import { Command } from "commander";
-import { reportError } from "./errors.ts";
+import { demoCommand } from "./demo.ts";
 import { encodeCommand } from "./encode.ts";
+import { reportError } from "./errors.ts";
+import { generateCommand, varyCommand } from "./generate.ts";
+import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
+import { trainAllCommand } from "./train-all.ts";
 import { trainClipCommand } from "./train-clip.ts";
 import { trainGptCommand } from "./train-gpt.ts";
 import { trainVqganCommand } from "./train-vqgan.ts";
@@ -8,12 +12,20 @@ import { trainVqganCommand } from "./train-vqgan.ts";
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("clip-gen")
     .description("Train a text-to-image generator on pictures without captions, and draw with it.")
-    .showHelpAfterError("(clip-gen --help tells more)");
-  const train = program.command("train").description("train networks");
+    .showHelpAfterError("(clip-gen --help tells more)")
+    .enablePositionalOptions();
+  demoCommand(program);
+  // Options after `train clip` belong to `train clip`, although `train` by itself has some of the same.
+  const train = trainAllCommand(program).enablePositionalOptions();
   trainClipCommand(train);
   trainVqganCommand(train);
   trainGptCommand(train);
   encodeCommand(program);
+  generateCommand(program);
+  varyCommand(program);
+  embedCommand(program);
+  tokenizeCommand(program);
+  reconstructCommand(program);
   try {
     await program.parseAsync(argv);
   } catch (error) {

@@ -6,6 +6,7 @@ import { Gpt, gptPresets } from "../models/gpt.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
+import { gptPreset } from "./presets.ts";
 import { addSettings, readSettings } from "./settings.ts";
 import { averaged } from "./train-vqgan.ts";
 import { addTrainingFlags, runTraining, type TrainingFlags } from "./training.ts";
@@ -48,11 +49,4 @@ export function trainGptCommand(parent: Command): void {
       finish: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder)),
     });
   });
-}
-
-/** A GPT's size by name. */
-export function gptPreset(name: string): (typeof gptPresets)["paper"] {
-  const preset = Object.entries(gptPresets).find(([known]) => known === name)?.[1];
-  if (!preset) throw new UserError(`unknown preset ${name}; known: ${Object.keys(gptPresets).join(", ")}`);
-  return preset;
 }

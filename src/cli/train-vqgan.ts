@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { toDisk, vqganTraining } from "../config.ts";
 import { drawScenes, readPictures, type PictureSet } from "../data/pictures.ts";
 import { Clip } from "../models/clip.ts";
-import { Vqgan, vqganPresets, type VqganConfig } from "../models/vqgan.ts";
+import { Vqgan, vqganPresets } from "../models/vqgan.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { UserError } from "./errors.ts";
+import { vqganPreset } from "./presets.ts";
 import { countPrinter } from "./progress.ts";
 import { addSettings, readSettings } from "./settings.ts";
 import { addTrainingFlags, reportSkipped, runTraining, type TrainingFlags } from "./training.ts";
@@ -42,13 +43,6 @@ export function trainVqganCommand(parent: Command): void {
       finish: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder)),
     });
   });
-}
-
-/** A VQGAN's configuration by name. */
-export function vqganPreset(name: string): VqganConfig {
-  const preset = Object.entries(vqganPresets).find(([known]) => known === name)?.[1];
-  if (!preset) throw new UserError(`unknown preset ${name}; known: ${Object.keys(vqganPresets).join(", ")}`);
-  return preset;
 }
 
 /** Pictures to train a generator on: folders, or synthetic scenes without the combinations that are kept apart. */

@@ -52,10 +52,9 @@ export const clipPresets: Readonly<Record<ClipPresetName, ClipConfig>> = {
     activation: "gelu",
   },
   small64: {
-    text: { vocabSize: 4096, contextLength: 32, width: 256, layers: 4, heads: 4 },
-    vision: { imageSize: 64, patchSize: 8, width: 256, layers: 6, heads: 4 },
-    embedDim: 256,
+    text: { vocabSize: 4096, contextLength: 32, width: 192, layers: 3, heads: 3 },
+    vision: { imageSize: 64, patchSize: 8, width: 192, layers: 4, heads: 3 },
+    embedDim: 192,
     ...openai,
-    activation: "gelu",
   },
 };

@@ -1,0 +1,180 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gptTraining, vqganTraining } from "../config.ts";
+import { pictureGrid } from "../data/picture-grid.ts";
+import { drawScenes } from "../data/pictures.ts";
+import { ClipGen } from "../generate/pipeline.ts";
+import { rightOf, scoreScenes, type SceneResult } from "../generate/scene-score.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { Clip } from "../models/clip.ts";
+import { gptPresets } from "../models/gpt.ts";
+import { writeJson } from "../models/pretrained.ts";
+import { vqganPresets } from "../models/vqgan.ts";
+import { threadCount } from "../tensor/engine.ts";
+import { gptStepSeconds, vqganStepSeconds } from "../train/calibrate.ts";
+import { trainGenerator } from "../train/generator.ts";
+import { choosePrecision } from "../train/precision.ts";
+import type { DemoFlags } from "./demo.ts";
+import { UserError } from "./errors.ts";
+import { numberFlag } from "./generate.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { countPrinter, duration, progressPrinter } from "./progress.ts";
+
+/** Sentences for the grid. Some ask for more than colour and shape, some for combinations that were kept apart. */
+export const DEMO_PROMPTS: readonly string[] = [
+  "a red circle",
+  "a large blue square",
+  "a small green triangle on a white background",
+  "a yellow star on a black background",
+  "an orange heart",
+  "a striped purple cross",
+  "a pink ring at the top left",
+  "a dotted brown diamond",
+  "a red heart on a beige background",
+  "a red star",
+  "a blue triangle",
+  "a green ring on a grey background",
+];
+
+/** Scenes that the generator learns from. */
+const SCENES = 20_000;
+/** How the time is shared: the rest goes into drawing scenes, encoding, and drawing from sentences. */
+const SHARE = { vqgan: 0.36, gpt: 0.5 };
+
+/** The small CLIP that comes with the program: trained on scenes and their sentences (see its README). */
+export const scenesClip: string = fileURLToPath(new URL("../../assets/scenes-clip", import.meta.url));
+
+export async function runDemo(flags: DemoFlags): Promise<void> {
+  const start = performance.now();
+  const seconds = 60 * numberFlag("--minutes", flags.minutes, { least: 0.1 });
+  const seed = numberFlag("--seed", flags.seed, { least: 0, whole: true });
+  const candidates = numberFlag("--candidates", flags.candidates, { least: 1, whole: true });
+  const folder = flags.output;
+  if (existsSync(join(folder, "model.json")))
+    throw new UserError(`${folder} already holds a model; choose another --output`);
+
+  const clip = await Clip.fromPretrained(scenesClip);
+  const vqganNetwork = vqganPresets.tiny32;
+  const gptNetwork = gptPresets.tiny;
+  const pictures = drawScenes({ count: SCENES, size: vqganNetwork.resolution, seed: seed + 2, heldOut: "exclude" });
+  const { dtype, reason } = choosePrecision("auto", "cpu");
+  console.log(`${pictures.count} synthetic pictures; ${dtype} (${reason}), ${threadCount()} threads`);
+
+  const vqganSettings = vqganTraining.parse(VQGAN_SETTINGS(seed));
+  const gptSettings = gptTraining.parse(GPT_SETTINGS(seed));
+  const vqganStep = vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings });
+  const gptStep = gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings });
+  vqganSettings.steps = Math.max(20, Math.round((seconds * SHARE.vqgan) / vqganStep));
+  gptSettings.steps = Math.max(20, Math.round((seconds * SHARE.gpt) / gptStep));
+
+  const { signal, done } = interruptSignal("saving, then stopping; run the same command again to go on");
+  try {
+    const finished = await trainGenerator({
+      folder,
+      pictures,
+      clip,
+      vqgan: { network: vqganNetwork, training: vqganSettings },
+      gpt: { network: gptNetwork, training: gptSettings },
+      about: { pictures: "synthetic scenes", seed },
+      onProgress: progressPrinter(),
+      onEncoded: countPrinter("encoding pictures"),
+      signal,
+    });
+    if (!finished) {
+      console.log("stopped; run the same command again to go on");
+      process.exitCode = 130;
+      return;
+    }
+    const model = await ClipGen.fromPretrained(folder);
+    const results = await scoreScenes(model, {
+      candidates,
+      seed,
+      onDrawn: countPrinter("drawing combinations"),
+      signal,
+    });
+    const grid = await drawPrompts(model, { candidates, seed, signal });
+    mkdirSync(folder, { recursive: true });
+    writeFileAtomic(join(folder, "grid.png"), grid.png);
+    const all = await pictureGrid(Buffer.concat(results.map(({ picture }) => picture.pixels)), {
+      size: vqganNetwork.resolution,
+      columns: 8,
+    });
+    writeFileAtomic(join(folder, "combinations.png"), all.png);
+    report(results, folder);
+    console.log(`all of it took ${duration((performance.now() - start) / 1000)} minutes`);
+  } finally {
+    done();
+  }
+}
+
+async function drawPrompts(
+  model: ClipGen,
+  options: { candidates: number; seed: number; signal: AbortSignal },
+): Promise<{ png: Uint8Array }> {
+  const pictures: Uint8Array[] = [];
+  console.log("\nsentences, left to right in grid.png:");
+  for (const [i, prompt] of DEMO_PROMPTS.entries()) {
+    const [best] = await model.generate(prompt, options);
+    if (!best) throw new Error("no picture was drawn");
+    pictures.push(best.pixels);
+    console.log(`${String(i + 1).padStart(3)}  score ${best.score.toFixed(3)}  seed ${best.seed}  ${prompt}`);
+  }
+  return pictureGrid(Buffer.concat(pictures), { size: model.vqgan.config.resolution, columns: 4, scale: 4 });
+}
+
+function report(results: readonly SceneResult[], folder: string): void {
+  const seen = results.filter(({ heldOut }) => !heldOut);
+  const heldOut = results.filter((result) => result.heldOut);
+  const line = (name: string, some: readonly SceneResult[]): string => {
+    const { right, of } = rightOf(some);
+    const colors = some.filter(({ rightColor }) => rightColor).length;
+    const shapes = some.filter(({ rightShape }) => rightShape).length;
+    return `${name}: ${right} of ${of} right (colour ${colors}, shape ${shapes})`;
+  };
+  console.log("\nevery combination of colour and shape, looked at by a checker that knows nothing of CLIP:");
+  console.log(line("  combinations that were trained on", seen));
+  console.log(line("  combinations that were kept out of all training", heldOut));
+  writeJson(join(folder, "scores.json"), {
+    trained: rightOf(seen),
+    held_out: rightOf(heldOut),
+    combinations: results.map(({ combination, heldOut: apart, picture, rightColor, rightShape }) => ({
+      ...combination,
+      held_out: apart,
+      right_color: rightColor,
+      right_shape: rightShape,
+      score: picture.score,
+      seed: picture.seed,
+    })),
+  });
+  console.log(`\n${join(folder, "grid.png")}          the sentences above`);
+  console.log(`${join(folder, "combinations.png")}  every colour (rows) and shape (columns)`);
+  console.log(`${join(folder, "scores.json")}       what the checker said`);
+  console.log(`draw more:  clip-gen generate "a blue star" -m ${folder} --candidates 16`);
+}
+
+const often = { sampleEvery: 100_000, checkpointEvery: 1000, keepCheckpoints: 1 };
+
+const VQGAN_SETTINGS = (seed: number): object => ({
+  ...often,
+  seed,
+  batchSize: 64,
+  lr: 2e-3,
+  minLr: 1e-4,
+  warmup: 50,
+  discWeight: 0,
+  perceptualWeight: 0,
+  reviveEvery: 100,
+});
+
+const GPT_SETTINGS = (seed: number): object => ({
+  ...often,
+  seed,
+  batchSize: 128,
+  lr: 1.5e-3,
+  minLr: 1e-4,
+  warmup: 100,
+  weightDecay: 0.01,
+  embeddingNoise: 0.5,
+  conditionDrop: 0.1,
+});

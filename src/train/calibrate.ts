@@ -1,0 +1,65 @@
+import type { GptTraining, VqganTraining } from "../config.ts";
+import type { EncodedSet } from "../data/encoded.ts";
+import type { PictureSet } from "../data/pictures.ts";
+import type { Clip } from "../models/clip.ts";
+import { Gpt, type GptConfig } from "../models/gpt.ts";
+import { Vqgan, type VqganConfig } from "../models/vqgan.ts";
+import { gptStage } from "./gpt.ts";
+import type { Stage } from "./loop.ts";
+import { vqganStage } from "./vqgan.ts";
+
+// How long a step takes on this machine, measured on networks that are thrown away: a training that may take a given
+// time gets its number of steps beforehand, so that its schedule is fixed and the run can be repeated and resumed.
+
+const STEPS = 12;
+/** In the first steps libtorch plans its kernels and takes its memory. */
+const WARM_UP = 4;
+
+export function vqganStepSeconds(options: {
+  network: VqganConfig;
+  pictures: PictureSet;
+  config: VqganTraining;
+}): number {
+  const vqgan = new Vqgan(options.network);
+  const seconds = medianSeconds(vqganStage({ ...options, vqgan }));
+  vqgan.dispose();
+  return seconds;
+}
+
+export function gptStepSeconds(options: {
+  network: Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
+  vqgan: VqganConfig;
+  clip: Clip;
+  config: GptTraining;
+}): number {
+  const { network, vqgan, clip, config } = options;
+  const { codebookSize } = vqgan;
+  const side = new Vqgan(vqgan).tokenGrid();
+  const conditionDim = clip.config.embedDim;
+  const tokenCount = side * side;
+  const gpt = new Gpt({ ...network, codebookSize, tokenCount, conditionDim });
+  const count = config.batchSize;
+  const data: EncodedSet = {
+    count,
+    views: 1,
+    grid: [side, side],
+    codebookSize,
+    embedDim: conditionDim,
+    tokens: new Int32Array(count * tokenCount),
+    embeddings: new Float32Array(count * conditionDim).fill(1 / Math.sqrt(conditionDim)),
+    names: [],
+  };
+  const seconds = medianSeconds(gptStage({ gpt, data, config }));
+  gpt.dispose();
+  return seconds;
+}
+
+function medianSeconds(stage: Stage): number {
+  const times = Array.from({ length: STEPS }, (_, step) => {
+    const start = performance.now();
+    stage.step(step);
+    return (performance.now() - start) / 1000;
+  });
+  const sorted = times.slice(WARM_UP).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

@@ -1,0 +1,135 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { toDisk, type CommonTraining, type GptTraining, type VqganTraining } from "../config.ts";
+import { readEncoded, writeEncoded, type EncodedSet } from "../data/encoded.ts";
+import type { PictureSet } from "../data/pictures.ts";
+import { writeFolderAtomic } from "../io/atomic.ts";
+import type { Clip } from "../models/clip.ts";
+import { Gpt, type GptConfig } from "../models/gpt.ts";
+import { writeJson } from "../models/pretrained.ts";
+import { Vqgan, type VqganConfig } from "../models/vqgan.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { encodePictures } from "./encode.ts";
+import { gptStage } from "./gpt.ts";
+import { runStage, type Progress, type Stage } from "./loop.ts";
+import type { PerceptualLoss } from "./vqgan-loss.ts";
+import { vqganStage } from "./vqgan.ts";
+
+export type GeneratorOptions = {
+  /** Becomes the model; the runs and the encoded pictures lie in it, too. */
+  folder: string;
+  pictures: PictureSet;
+  clip: Clip;
+  vqgan: { network: VqganConfig; training: VqganTraining; perceptual?: PerceptualLoss | undefined };
+  gpt: { network: Pick<GptConfig, "layers" | "heads" | "width" | "dropout">; training: GptTraining };
+  /** What `model.json` tells of where the pictures came from. */
+  about: Record<string, unknown>;
+  onProgress?: (progress: Progress) => void;
+  onEncoded?: (done: number, total: number) => void;
+  signal?: AbortSignal | undefined;
+};
+
+/**
+ * All of CLIP-GEN's training in one go: VQGAN, encoding, GPT. What is finished in the folder is not done again, and a
+ * run that was stopped goes on where it was. Returns whether all of it is done: false after the signal.
+ */
+export async function trainGenerator(options: GeneratorOptions): Promise<boolean> {
+  const { folder, pictures, clip, gpt, about } = options;
+  mkdirSync(folder, { recursive: true });
+  await once(join(folder, "clip"), (path) => clip.savePretrained(path));
+  const vqgan = await trainVqgan(options);
+  if (!vqgan) return false;
+  const data = await encode(options, vqgan);
+  const trained = await trainGpt(options, data, vqgan);
+  if (!trained) return false;
+  writeJson(join(folder, "model.json"), {
+    format: "clip-gen model",
+    version: 1,
+    ...about,
+    training: {
+      pictures: pictures.count,
+      vqgan: toDisk(options.vqgan.training),
+      gpt: toDisk(gpt.training),
+    },
+  });
+  return true;
+}
+
+async function trainVqgan(options: GeneratorOptions): Promise<Vqgan | undefined> {
+  const { folder, pictures, vqgan: wanted } = options;
+  const path = join(folder, "vqgan");
+  if (!existsSync(path)) {
+    const vqgan = new Vqgan(wanted.network);
+    const { training: config, perceptual } = wanted;
+    const stage = vqganStage({ vqgan, pictures, config, perceptual });
+    const settings = { stage: "vqgan", network: wanted.network, pictures: pictures.count, ...config };
+    if (!(await runPart(options, stage, config, settings))) return undefined;
+    const save = (): Promise<void> => once(path, (temporary) => vqgan.eval().savePretrained(temporary));
+    await (stage.ema ? stage.ema.with(save) : save());
+    vqgan.dispose();
+  }
+  return (await Vqgan.fromPretrained(path)).to(parseDevice(wanted.training.device)).setTrainable(false);
+}
+
+async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedSet> {
+  const { folder, pictures, clip, gpt, onEncoded, signal } = options;
+  const path = join(folder, "encoded");
+  if (!existsSync(join(path, "index.json"))) {
+    const { objective, device, flip } = gpt.training;
+    const encoded = await encodePictures(pictures, {
+      clip,
+      vqgan,
+      flip,
+      keepPictures: objective.reconstruction > 0 || objective.contrastive > 0,
+      device: parseDevice(device),
+      ...(onEncoded && { onProgress: onEncoded }),
+      signal,
+    });
+    writeEncoded(path, encoded);
+  }
+  return readEncoded(path);
+}
+
+async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqgan): Promise<boolean> {
+  const { folder, clip, gpt: wanted } = options;
+  const path = join(folder, "gpt");
+  if (existsSync(path)) return true;
+  const [h, w] = data.grid;
+  const { codebookSize, embedDim: conditionDim } = data;
+  const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
+  const config = wanted.training;
+  const stage = gptStage({ gpt, data, config, vqgan, clip });
+  const settings = { stage: "gpt", network: gpt.config, pictures: data.count, ...config };
+  if (!(await runPart(options, stage, config, settings))) return false;
+  const save = (): Promise<void> => once(path, (temporary) => gpt.eval().savePretrained(temporary));
+  await (stage.ema ? stage.ema.with(save) : save());
+  gpt.dispose();
+  return true;
+}
+
+/** Runs a stage in `runs/`, or goes on with it. */
+async function runPart(
+  options: GeneratorOptions,
+  stage: Stage,
+  config: CommonTraining,
+  settings: Record<string, unknown>,
+): Promise<boolean> {
+  const folder = join(options.folder, "runs", stage.name);
+  const { steps, sampleEvery, checkpointEvery, keepCheckpoints } = config;
+  const done = await runStage(stage, {
+    folder,
+    config: toDisk(settings),
+    resume: existsSync(join(folder, "config.json")),
+    steps,
+    sampleEvery,
+    checkpointEvery,
+    keepCheckpoints,
+    ...(options.onProgress && { onProgress: options.onProgress }),
+    signal: options.signal,
+  });
+  return done === steps;
+}
+
+async function once(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  if (!existsSync(path)) await writeFolderAtomic(path, fill);
+}
