@@ -13,13 +13,20 @@ export type Measurement = {
   unit: string;
   ours: number;
   shareOfPeak?: number;
-  /** Further figures of ours, for the JSON. */
-  details?: Record<string, number>;
+  /** Further figures of ours. */
+  details: Record<string, number>;
   peers: Peer[];
 };
 
-/** `ratio`: how many times as fast as this peer ours is. */
-export type Peer = { name: string; value?: number; ratio?: number; error?: string; details?: Record<string, number> };
+/** `ratio`: how many times as fast as this peer ours is. What broke down has an error and no figures. */
+export type Peer = {
+  name: string;
+  value?: number;
+  ratio?: number;
+  shareOfPeak?: number;
+  details?: Record<string, number>;
+  error?: string;
+};
 
 /** Rounds that are measured even when the time is over: a median of fewer says little. */
 const FEWEST_ROUNDS = 3;
@@ -60,7 +67,7 @@ export function own(name: string, step: () => void): Runner {
 }
 
 /** The first of the samples is ours. Throws when ours broke down; a peer may. */
-export function split(samples: readonly Samples[]): { ours: Samples; peers: Samples[] } {
+function split(samples: readonly Samples[]): { ours: Samples; peers: Samples[] } {
   const [ours, ...peers] = samples;
   if (!ours || ours.error !== undefined) throw new Error(`the measurement broke down: ${ours?.error ?? "nothing ran"}`);
   return { ours, peers };
@@ -80,18 +87,13 @@ export function compareTimes(
     const times = of.rounds.flat().map((time) => time * perMillisecond);
     return { value: median(times), details: { p99: percentile(times, 0.99), samples: times.length } };
   };
+  const compared = (peer: Samples): Peer => ({
+    name: peer.name,
+    ...figures(peer),
+    ratio: roundwise(ours, peer, (a, b) => median(b) / median(a)),
+  });
   const { value, details } = figures(ours);
-  return {
-    name,
-    unit,
-    ours: value,
-    details,
-    peers: peers.map((peer) =>
-      peer.error === undefined
-        ? { name: peer.name, ...figures(peer), ratio: roundwise(ours, peer, (a, b) => median(b) / median(a)) }
-        : { name: peer.name, error: peer.error },
-    ),
-  };
+  return { name, unit, ours: value, details, peers: peers.map((peer) => unlessBroken(peer, compared)) };
 }
 
 /** The best rate of each, for machine limits: `amount` units of work a repeat, given in units a second. */
@@ -102,16 +104,12 @@ export function compareRates(
   const { name, unit, amount } = options;
   const { ours, peers } = split(samples);
   const best = (of: Samples): number => (amount / Math.min(...of.rounds.flat())) * 1000;
-  return {
-    name,
-    unit,
-    ours: best(ours),
-    peers: peers.map((peer) =>
-      peer.error === undefined
-        ? { name: peer.name, value: best(peer), ratio: best(ours) / best(peer) }
-        : { name: peer.name, error: peer.error },
-    ),
-  };
+  const compared = (peer: Samples): Peer => ({ name: peer.name, value: best(peer), ratio: best(ours) / best(peer) });
+  return { name, unit, ours: best(ours), details: {}, peers: peers.map((peer) => unlessBroken(peer, compared)) };
+}
+
+function unlessBroken(samples: Samples, compared: (samples: Samples) => Peer): Peer {
+  return samples.error === undefined ? compared(samples) : { name: samples.name, error: samples.error };
 }
 
 /** The median over the rounds that both have. */

@@ -27,12 +27,14 @@ class SetupError extends Error {}
 function inspectFolder(folder, source) {
   const include = join(folder, "include");
   const lib = join(folder, "lib");
-  if (!existsSync(join(include, "ATen/core/dispatch/Dispatcher.h")) || !existsSync(join(lib, "libtorch_cpu.so"))) return undefined;
+  if (!existsSync(join(include, "ATen/core/dispatch/Dispatcher.h")) || !existsSync(join(lib, "libtorch_cpu.so")))
+    return undefined;
   return { source, folder, includes: [include, join(include, "torch/csrc/api/include")], lib };
 }
 
 function pythonTorch() {
-  const script = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
+  const script =
+    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
   for (const python of ["python3", "python"]) {
     const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
     const folder = status === 0 ? stdout.trim() : "";
@@ -48,7 +50,12 @@ function systemTorch() {
   const libraries = [`/usr/lib/${(stdout ?? "").trim()}`, "/usr/lib64", "/usr/lib", "/usr/local/lib"];
   const lib = libraries.find((folder) => existsSync(join(folder, "libtorch_cpu.so")));
   if (!existsSync(header) || !lib) return undefined;
-  return { source: "the system's libtorch-dev", folder: "/usr", includes: ["/usr/include/torch/csrc/api/include"], lib };
+  return {
+    source: "the system's libtorch-dev",
+    folder: "/usr",
+    includes: ["/usr/include/torch/csrc/api/include"],
+    lib,
+  };
 }
 
 function findLibtorch() {
@@ -68,7 +75,9 @@ function versionOf(libtorch) {
     for (const name of ["torch/headeronly/version.h", "torch/version.h"]) {
       const file = join(include, name);
       const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-      const parts = ["MAJOR", "MINOR", "PATCH"].map((part) => new RegExp(`TORCH_VERSION_${part} (\\d+)`).exec(text)?.[1]);
+      const parts = ["MAJOR", "MINOR", "PATCH"].map(
+        (part) => new RegExp(`TORCH_VERSION_${part} (\\d+)`).exec(text)?.[1],
+      );
       if (parts[0] !== undefined) return parts.join(".");
     }
   }
@@ -77,7 +86,8 @@ function versionOf(libtorch) {
 
 function compilerFlags(libtorch, version) {
   const [major, minor] = version.split(".").map(Number);
-  if (major < 1 || (major === 1 && minor < 13)) throw new SetupError(`libtorch ${version} is too old: 1.13 or newer is needed`);
+  if (major < 1 || (major === 1 && minor < 13))
+    throw new SetupError(`libtorch ${version} is too old: 1.13 or newer is needed`);
   // The old string ABI of libtorch's early wheels shows in the names of its symbols.
   const newAbi = readFileSync(join(libtorch.lib, "libc10.so")).includes("__cxx11");
   const napi = createRequire(import.meta.url)("node-api-headers").include_dir;
@@ -102,7 +112,9 @@ function run(command, args) {
   return new Promise((done, fail) => {
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
     child.on("error", () => fail(new SetupError(`${command} cannot be run.\n${HOW_TO_INSTALL}`)));
-    child.on("exit", (code) => (code === 0 ? done() : fail(new SetupError(`${command} failed with code ${code}: ${args.at(-1)}`))));
+    child.on("exit", (code) =>
+      code === 0 ? done() : fail(new SetupError(`${command} failed with code ${code}: ${args.at(-1)}`)),
+    );
   });
 }
 
@@ -150,7 +162,10 @@ async function build(output) {
   const temporary = `${output}.${process.pid}`;
   await run("g++", [...compiled.objects, ...linkerFlags(libtorch), "-o", temporary]);
   renameSync(temporary, output);
-  writeFileSync(`${output}.json`, `${JSON.stringify({ version, source: libtorch.source, lib: libtorch.lib }, null, 2)}\n`);
+  writeFileSync(
+    `${output}.json`,
+    `${JSON.stringify({ version, source: libtorch.source, lib: libtorch.lib }, null, 2)}\n`,
+  );
   console.log(`clip-gen: built the native add-on in ${((Date.now() - start) / 1000).toFixed(0)} s`);
 }
 

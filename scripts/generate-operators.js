@@ -63,6 +63,8 @@ function tsType({ type, name }) {
   throw new Error(`no TypeScript type for ${type} ${name}`);
 }
 
+const mayBeMissing = ({ type, fallback }) => fallback !== undefined || type.endsWith("?");
+
 const lower = (parameter, expression) => {
   const bare = parameter.type.replace(/\?$/, "");
   if (bare === "Tensor[]") return `handles(${expression})`;
@@ -85,7 +87,10 @@ const indexOf = (overload) => {
 
 function generate(line) {
   const isFunction = line.startsWith("fn ");
-  const [left, right] = line.replace(/^fn /, "").split("=").map((part) => part.trim());
+  const [left, right] = line
+    .replace(/^fn /, "")
+    .split("=")
+    .map((part) => part.trim());
   const overloads = (right ?? left).split(",").map((part) => part.trim());
   const schemas = overloads.map((overload) => {
     const [name, variant = ""] = overload.split(".");
@@ -95,14 +100,17 @@ function generate(line) {
   const parameters = isFunction ? first.parameters : first.parameters.slice(1);
   const usable = parameters.filter(({ name }) => !SKIPPED.has(name));
   // What has a default and is not among the first three arguments is named, as in Python.
-  const positional = usable.filter((p) => !p.keywordOnly && (p.fallback === undefined || usable.filter((q) => !q.keywordOnly).length <= 3));
+  const positional = usable.filter(
+    (p) => !p.keywordOnly && (p.fallback === undefined || usable.filter((q) => !q.keywordOnly).length <= 3),
+  );
   const named = usable.filter((p) => !positional.includes(p));
   // Two overloads differ in one argument: whether it is a number decides.
-  const choice = second && positional.find((p) => {
-    const other = second.parameters.find((q) => q.name === p.name) ?? second.parameters[first.parameters.indexOf(p)];
-    return other && other.type !== p.type;
-  });
-  const mayBeMissing = (p) => p.fallback !== undefined || p.type.endsWith("?");
+  const choice =
+    second &&
+    positional.find((p) => {
+      const other = second.parameters.find((q) => q.name === p.name) ?? second.parameters[first.parameters.indexOf(p)];
+      return other && other.type !== p.type;
+    });
   const signature = positional.map((p, i) => {
     const type = p === choice ? "Tensor | number" : tsType(p);
     const optional = positional.slice(i).every(mayBeMissing);
@@ -127,7 +135,8 @@ function generate(line) {
     return args;
   };
   const { type, wrap, result } = resultOf(first.returns, isFunction, inPlace);
-  const finish = (args) => (inPlace ? `native.call<undefined>(${args}); return this;` : `return ${wrap(`native.call<${result}>(${args})`)};`);
+  const finish = (args) =>
+    inPlace ? `native.call<undefined>(${args}); return this;` : `return ${wrap(`native.call<${result}>(${args})`)};`;
   const body = choice
     ? `if (typeof ${nameOf(choice.name)} === "number") { ${finish(call(overloads[1], second, true))} } ${finish(call(overloads[0], first, false))}`
     : finish(call(overloads[0], first, false));
@@ -161,11 +170,15 @@ const lines = readFileSync(join(root, "scripts", "operators.txt"), "utf8")
   .map((line) => line.trim())
   .filter((line) => line && !line.startsWith("#"));
 
-const NOTICE = "// Written by scripts/generate-operators.js from scripts/operators.txt and libtorch's schemas. Do not edit.\n";
-const table = () => `const op = [${operators.map((overload) => {
-  const [name, variant = ""] = overload.split(".");
-  return `native.findOperator("aten::${name}", "${variant}")`;
-}).join(", ")}] as const;`;
+const NOTICE =
+  "// Written by scripts/generate-operators.js from scripts/operators.txt and libtorch's schemas. Do not edit.\n";
+const table = () =>
+  `const op = [${operators
+    .map((overload) => {
+      const [name, variant = ""] = overload.split(".");
+      return `native.findOperator("aten::${name}", "${variant}")`;
+    })
+    .join(", ")}] as const;`;
 
 const types = (code) => {
   const named = ["DType", "MemoryFormat", "Reduction"].filter((name) => new RegExp(`\\b${name}\\b`).test(code));
@@ -173,7 +186,10 @@ const types = (code) => {
 };
 const handles = "const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);\n";
 
-const methods = lines.filter((line) => !line.startsWith("fn ")).map(generate).join("\n\n");
+const methods = lines
+  .filter((line) => !line.startsWith("fn "))
+  .map(generate)
+  .join("\n\n");
 writeFileSync(
   join(root, "src", "tensor", "methods.generated.ts"),
   `${NOTICE}${types(methods)}import { native, type Handle } from "./native.ts";
@@ -192,7 +208,10 @@ ${methods}
 `,
 );
 operators.length = 0;
-const functions = lines.filter((line) => line.startsWith("fn ")).map(generate).join("\n\n");
+const functions = lines
+  .filter((line) => line.startsWith("fn "))
+  .map(generate)
+  .join("\n\n");
 writeFileSync(
   join(root, "src", "tensor", "functions.generated.ts"),
   `${NOTICE}${types(functions)}import { native, type Handle } from "./native.ts";

@@ -54,10 +54,11 @@ export const vqganTraining = common.extend({
   discLayers: count.default(3),
   discLoss: z.enum(["hinge", "vanilla"]).default("hinge"),
   reviveEvery: z.number().int().min(0).default(200).describe("steps after which unused codes start anew; 0 is never"),
+  reviveUntil: share.default(0.7).describe("share of the training after which codes stay where they are"),
 });
 
 /** The terms of the GPT's objective and their weights; 0 is off. */
-const objective = z.object({
+const objective = z.strictObject({
   crossEntropy: z.number().min(0).default(1),
   reconstruction: z.number().min(0).default(0).describe("mean square between picture and decoded prediction"),
   embedding: z.number().min(0).default(0).describe("CLIP embedding of the decoded prediction against the picture's"),

@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { readSafetensors } from "../src/tensor/safetensors.ts";
-import { Tensor } from "../src/tensor/tensor.ts";
+import type { Tensor } from "../src/tensor/tensor.ts";
 
 const root = fileURLToPath(new URL("../../shared/golden/", import.meta.url));
 
@@ -12,8 +12,14 @@ export const hasGolden: boolean = existsSync(root);
 /** For the name of a test group: says why its tests were skipped. */
 export const goldenNote: string = hasGolden ? "" : " (skipped: ../shared/golden is not here)";
 
+/** The names of all cases that begin so. */
+export function goldenCases(prefix: string): string[] {
+  const names = hasGolden ? readdirSync(root) : [];
+  return names.filter((name) => name.startsWith(prefix) && existsSync(join(root, name, "case.json")));
+}
+
 type Tolerance = { atol: number; rtol: number } | "exact";
-type Expected = { role: string; shape: number[]; tolerance?: Tolerance };
+type Expected = { role: string; shape: number[]; tolerance?: Tolerance; [detail: string]: unknown };
 
 /** One case: inputs and outputs of a reference implementation, with the tolerance of each output. */
 export class Golden {
@@ -46,6 +52,11 @@ export class Golden {
 
   get names(): string[] {
     return Object.keys(this.#expected);
+  }
+
+  /** Everything that the case tells of a tensor; an empty record where it has none of that name. */
+  details(name: string): Readonly<Record<string, unknown>> {
+    return this.#expected[name] ?? {};
   }
 
   tensor(name: string): Tensor {

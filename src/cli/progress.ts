@@ -36,8 +36,11 @@ export function countPrinter(what: string): (done: number, total: number) => voi
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const padded = (value: number): string => String(value).padStart(2, "0");
   return h > 0 ? `${h}:${padded(m)}:${padded(s)}` : `${m}:${padded(s)}`;
+}
+
+function padded(value: number): string {
+  return String(value).padStart(2, "0");
 }
 
 function number(value: number): string {

@@ -35,6 +35,8 @@ export function readSettings<T>(
 ): T {
   const merged: Record<string, unknown> = { ...base };
   if (typeof options["config"] === "string") assign(merged, readFile(options["config"]));
+  const sets: unknown[] = Array.isArray(options["set"]) ? options["set"] : [];
+  for (const set of sets) assign(merged, parseSet(String(set)));
   for (const [name, field] of Object.entries(fieldsOf(schema))) {
     const value = options[name];
     if (value === undefined || field.type === "array" || field.type === "object") continue;
@@ -42,8 +44,6 @@ export function readSettings<T>(
     if (field.type === "boolean" && field.default === true && value === true) continue;
     merged[name] = typeof value === "string" ? convert(value, field) : value;
   }
-  const sets: unknown[] = Array.isArray(options["set"]) ? options["set"] : [];
-  for (const set of sets) assign(merged, parseSet(String(set)));
   const parsed = schema.safeParse(merged);
   if (!parsed.success) throw new UserError(`these settings do not work:\n${z.prettifyError(parsed.error)}`);
   const unknown = Object.keys(merged).filter((key) => !(key in schema.shape));
@@ -71,26 +71,40 @@ function fieldsOf(schema: z.ZodObject): Record<string, JsonField> {
 function convert(text: string, field: JsonField): unknown {
   if (field.type !== "number" && field.type !== "integer") return text;
   const value = Number(text);
-  return Number.isNaN(value) ? text : value;
+  // An empty text counts as 0 for JavaScript, but not for the schema.
+  return Number.isNaN(value) || text.trim() === "" ? text : value;
 }
 
 /** `objective.embedding=0.2` → { objective: { embedding: 0.2 } } */
 function parseSet(text: string): Record<string, unknown> {
   const at = text.indexOf("=");
   if (at < 1) throw new UserError(`--set ${text}: expected key=value`);
-  let value: unknown = parseYaml(text.slice(at + 1));
+  let value = parsedYaml(text.slice(at + 1), `--set ${text}`);
   for (const key of text.slice(0, at).split(".").toReversed()) value = { [key]: value };
   return asRecord(fromDisk(value), `--set ${text}`);
 }
 
 function readFile(file: string): Record<string, unknown> {
+  const what = `--config ${file}`;
   let text: string;
   try {
     text = readFileSync(file, "utf8");
-  } catch {
-    throw new UserError(`--config ${file}: there is no such file`);
+  } catch (error) {
+    throw new UserError(`${what} cannot be read: ${messageOf(error)}`, { cause: error });
   }
-  return asRecord(fromDisk(parseYaml(text)), file);
+  return asRecord(fromDisk(parsedYaml(text, what)), what);
+}
+
+function parsedYaml(text: string, what: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    throw new UserError(`${what} is no YAML: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function assign(into: Record<string, unknown>, from: Record<string, unknown>): void {

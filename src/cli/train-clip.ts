@@ -6,6 +6,7 @@ import { Clip } from "../models/clip.ts";
 import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
 import { clipStage } from "../train/clip.ts";
 import { addSettings, readSettings } from "./settings.ts";
+import { averaged } from "./train-vqgan.ts";
 import { runTraining, addTrainingFlags, reportSkipped, type TrainingFlags } from "./training.ts";
 import { countPrinter } from "./progress.ts";
 import { UserError } from "./errors.ts";
@@ -41,12 +42,13 @@ export function trainClipCommand(parent: Command): void {
     const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
     const clip = new Clip({ ...preset, text }, tokenizer);
     const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...config };
-    await runTraining(clipStage({ clip, pictures, config }), {
+    const stage = clipStage({ clip, pictures, config });
+    await runTraining(stage, {
       flags,
       config: toDisk(described),
       settings: config,
       parameters: clip.parameterCount,
-      finish: (folder) => clip.eval().savePretrained(folder),
+      finish: (folder) => averaged(stage, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
       finishName: "clip",
     });
   });

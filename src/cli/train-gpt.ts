@@ -46,7 +46,7 @@ export function trainGptCommand(parent: Command): void {
       settings: config,
       parameters: gpt.parameterCount,
       finishName: "gpt",
-      finish: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder)),
+      finish: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     });
   });
 }

@@ -40,7 +40,7 @@ export function trainVqganCommand(parent: Command): void {
       settings: config,
       parameters: vqgan.parameterCount,
       finishName: "vqgan",
-      finish: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder)),
+      finish: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     });
   });
 }

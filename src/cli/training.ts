@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { CommonTraining } from "../config.ts";
 import type { PictureSet } from "../data/pictures.ts";
 import { threadCount } from "../tensor/engine.ts";
@@ -12,11 +12,16 @@ import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { duration, progressPrinter } from "./progress.ts";
 
-export type TrainingFlags = { output: string; resume?: boolean; dryRun?: boolean };
+export type TrainingFlags = { output: string; resume?: boolean; dryRun?: boolean; saveDtype: "float32" | "bfloat16" };
 
 export function addTrainingFlags(command: Command): void {
   command
     .option("--resume", "go on with the run in this folder, exactly where its newest checkpoint left it")
+    .addOption(
+      new Option("--save-dtype <name>", "what the finished weights are saved in; bfloat16 halves the file")
+        .choices(["float32", "bfloat16"])
+        .default("float32"),
+    )
     .option("--dry-run", "build everything, do one step, write nothing");
 }
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { fromDisk, toDisk } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
-import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
+import { SafetensorsFile } from "../io/safetensors.ts";
+import { writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -42,19 +43,25 @@ const indexSchema = z.object({
   shards: z.array(z.string().regex(/^[\w.-]+$/)).min(1),
 });
 
+type Index = z.infer<typeof indexSchema>;
+
 /** Pictures a file: a shard of 256 tokens and 512 numbers a picture has about 50 MB. */
 const SHARD = 16_384;
 
-/** Writes an encoded set as shards with an index; the index comes last, so that a half-written set does not load. */
-export function writeEncoded(folder: string, set: EncodedSet): void {
+/**
+ * Writes an encoded set as shards with an index; the index comes last, so that a half-written set does not load.
+ * @throws Error when the folder holds encoded pictures already
+ */
+export function writeEncoded(folder: string, set: EncodedSet, options: { shardSize?: number } = {}): void {
   if (existsSync(join(folder, "index.json"))) {
     throw new Error(`${folder} already holds encoded pictures; choose another folder`);
   }
+  const { shardSize = SHARD } = options;
   mkdirSync(folder, { recursive: true });
   const length = set.grid[0] * set.grid[1];
   const shards: string[] = [];
-  for (let start = 0; start < set.count; start += SHARD) {
-    const count = Math.min(SHARD, set.count - start);
+  for (let start = 0; start < set.count; start += shardSize) {
+    const count = Math.min(shardSize, set.count - start);
     const rows = <T extends Int32Array | Float32Array | Uint8Array>(data: T, width: number) =>
       data.subarray(start * set.views * width, (start + count) * set.views * width);
     const name = `shard-${String(shards.length).padStart(5, "0")}.safetensors`;
@@ -80,52 +87,77 @@ export function writeEncoded(folder: string, set: EncodedSet): void {
 
 /** Reads what `writeEncoded` wrote. Errors name the file and what is wrong with it. */
 export function readEncoded(folder: string): EncodedSet {
-  const file = join(folder, "index.json");
-  if (!existsSync(file)) {
-    throw new Error(`${folder} holds no encoded pictures (index.json is missing); make them with: clip-gen encode`);
-  }
-  const parsed = indexSchema.safeParse(fromDisk(JSON.parse(readFileSync(file, "utf8"))));
-  if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${z.prettifyError(parsed.error)}`);
-  const { count, views, grid, codebookSize, embedDim, pictureSize, names, captions, shards } = parsed.data;
-  const length = grid[0] * grid[1];
-  const tokens = new Int32Array(count * views * length);
-  const embeddings = new Float32Array(count * views * embedDim);
-  const images = pictureSize === undefined ? undefined : new Uint8Array(count * views * pictureSize ** 2 * 3);
+  const index = readIndex(folder);
+  const { count, views, grid, codebookSize, embedDim, pictureSize, names, captions } = index;
+  const shards = index.shards.map((name) => join(folder, name));
+  // Before the memory is taken, as a damaged index can tell of any number of pictures.
+  const rows = shards.map((shard) => shardRows(shard, index));
+  const held = rows.reduce((sum, each) => sum + each, 0);
+  if (held !== count) throw new Error(`${folder}: the index tells of ${count} pictures, the shards hold ${held}`);
+
+  const width = { tokens: views * grid[0] * grid[1], embeddings: views * embedDim, images: views * bytesEach(index) };
+  const tokens = new Int32Array(count * width.tokens);
+  const embeddings = new Float32Array(count * width.embeddings);
+  const images = new Uint8Array(count * width.images);
   let start = 0;
-  for (const shard of shards) {
-    const { rows, parts } = readShard(join(folder, shard));
-    place(tokens, parts.tokens, start * views * length, shard);
-    place(embeddings, parts.embeddings, start * views * embedDim, shard);
-    if (images && pictureSize && parts.images) place(images, parts.images, start * views * pictureSize ** 2 * 3, shard);
-    start += rows;
+  for (const [i, shard] of shards.entries()) {
+    using file = SafetensorsFile.open(shard);
+    // The bytes are a copy of their own, so the numbers are aligned.
+    const read = (name: string): ArrayBuffer => new Uint8Array(file.read(name).data).buffer;
+    const own = new Int32Array(read("tokens"));
+    const wrong = own.find((token) => token < 0 || token >= codebookSize);
+    if (wrong !== undefined) throw new Error(`${shard} holds the token ${wrong}, the codebook has ${codebookSize}`);
+    tokens.set(own, start * width.tokens);
+    embeddings.set(new Float32Array(read("embeddings")), start * width.embeddings);
+    if (pictureSize !== undefined) images.set(file.read("images").data, start * width.images);
+    start += rows[i] ?? 0;
   }
-  if (start !== count) throw new Error(`${folder}: the index tells of ${count} pictures, the shards hold ${start}`);
   const set: EncodedSet = { count, views, grid, codebookSize, embedDim, tokens, embeddings, names };
-  if (images && pictureSize) set.pictures = { images, size: pictureSize };
+  if (pictureSize !== undefined) set.pictures = { images, size: pictureSize };
   if (captions) set.captions = captions;
   return set;
 }
 
-type Shard = { tokens: Int32Array; embeddings: Float32Array; images: Uint8Array | undefined };
-
-function readShard(path: string): { rows: number; parts: Shard } {
-  return tidy(() => {
-    const tensors = readSafetensors(path);
-    const tokens = tensors.get("tokens");
-    const embeddings = tensors.get("embeddings");
-    if (tokens?.dtype !== "int32" || embeddings?.dtype !== "float32" || tokens.size(0) !== embeddings.size(0)) {
-      throw new Error(`${path} needs int32 "tokens" and float32 "embeddings" of the same pictures`);
-    }
-    const parts = {
-      tokens: new Int32Array(tokens.toBytes().buffer),
-      embeddings: new Float32Array(embeddings.toBytes().buffer),
-      images: tensors.get("images")?.toBytes(),
-    };
-    return { rows: tokens.size(0), parts };
-  });
+function readIndex(folder: string): Index {
+  const file = join(folder, "index.json");
+  if (!existsSync(file)) {
+    throw new Error(`${folder} holds no encoded pictures (index.json is missing); make them with: clip-gen encode`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  const parsed = indexSchema.safeParse(fromDisk(json));
+  if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${z.prettifyError(parsed.error)}`);
+  const { count, names, captions = names } = parsed.data;
+  if (names.length !== count || captions.length !== count) {
+    throw new Error(
+      `${file} tells of ${count} pictures, but has ${names.length} names and captions for ${captions.length}`,
+    );
+  }
+  return parsed.data;
 }
 
-function place<T extends Int32Array | Float32Array | Uint8Array>(all: T, part: T, at: number, shard: string): void {
-  if (at + part.length > all.length) throw new Error(`${shard} holds more than the index tells of`);
-  all.set(part, at);
+/** How many pictures a shard holds; an error unless its tensors are those that the index tells of. */
+function shardRows(path: string, index: Index): number {
+  const { views, grid, embedDim, pictureSize: size } = index;
+  using file = SafetensorsFile.open(path);
+  const [rows = 0] = file.info("tokens").shape;
+  const expected: Record<string, string> = {
+    tokens: `int32 [${[rows, views, grid[0] * grid[1]].join(", ")}]`,
+    embeddings: `float32 [${[rows, views, embedDim].join(", ")}]`,
+    ...(size !== undefined && { images: `uint8 [${[rows, views, size, size, 3].join(", ")}]` }),
+  };
+  for (const [name, wanted] of Object.entries(expected)) {
+    const { dtypeName, dtype, shape } = file.info(name);
+    const found = `${dtype ?? dtypeName} [${shape.join(", ")}]`;
+    if (found !== wanted) throw new Error(`${path}: ${name} is ${found}, the index asks for ${wanted}`);
+  }
+  return rows;
+}
+
+function bytesEach({ pictureSize = 0 }: Index): number {
+  return pictureSize ** 2 * 3;
 }

@@ -91,7 +91,7 @@ export class ClipGen {
     await this.clip.savePretrained(join(folder, "clip"), precision);
     await this.vqgan.savePretrained(join(folder, "vqgan"), precision);
     await this.gpt.savePretrained(join(folder, "gpt"), precision);
-    writeJson(join(folder, "model.json"), { format: "clip-gen model", version: 1, ...about });
+    writeJson(join(folder, "model.json"), { ...about, format: "clip-gen model", version: 1 });
   }
 
   to(device: Device): this {
@@ -103,16 +103,20 @@ export class ClipGen {
     return this.gpt.positionEmbedding.device;
   }
 
-  /** Draws a sentence; the best pictures first. */
+  /**
+   * Draws a sentence; the best pictures first: those that CLIP finds closest, with beam search the likeliest ones.
+   * A sentence that is longer than CLIP's context is cut.
+   * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
+   */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
     using condition = this.embedText([prompt]);
-    return this.#draw(condition, prompt, options);
+    return await this.#draw(condition, prompt, options);
   }
 
   /** Draws pictures like a picture: a file's path or its bytes. */
   async vary(picture: string | Uint8Array, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
     using condition = await this.embedImage(picture);
-    return this.#draw(condition, typeof picture === "string" ? basename(picture) : "picture", options);
+    return await this.#draw(condition, typeof picture === "string" ? basename(picture) : "picture", options);
   }
 
   /** Sentences to unit embeddings: (N, D). Dispose of the tensor when done. */
@@ -132,13 +136,16 @@ export class ClipGen {
 
   async #draw(condition: Tensor, prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
     const { count = 1, candidates = count, seed = 0, batchSize = 64, beams } = options;
+    requireCounts({ count, candidates, batchSize });
+    if (!Number.isSafeInteger(seed)) throw new RangeError(`seed is ${seed}, expected a whole number`);
     if (candidates < count)
       throw new RangeError(`${count} pictures need at least as many candidates, got ${candidates}`);
     const { temperature = 1, topK, topP = 0.9, guidanceScale = 1 } = options;
     const settings = { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
     const described = { prompt, ...settings, model: this.name };
     if (beams !== undefined) {
-      const found = await beamSearch(this.gpt, condition, { beams, ...(options.signal && { signal: options.signal }) });
+      const signal = options.signal && { signal: options.signal };
+      const found = await beamSearch(this.gpt, condition, { beams, guidanceScale, ...signal });
       const rows = found.slice(0, count).map((beam) => beam.tokens);
       return this.#decode(rows, condition, (_, score) => ({ ...described, seed: 0, beams, score }));
     }
@@ -147,7 +154,7 @@ export class ClipGen {
       const rows = Math.min(batchSize, candidates - start);
       const seeds = Array.from({ length: rows }, (_, i) => seed + start + i);
       const tokens: number[][] = Array.from({ length: rows }, () => []);
-      using batch = keep(condition.expand([rows, -1]).contiguous());
+      using batch = keep(tidy(() => condition.expand([rows, -1]).contiguous()));
       for await (const column of sampleTokens(this.gpt, batch, {
         ...settings,
         seed: seeds,
@@ -189,5 +196,13 @@ export class ClipGen {
       const own = pixels.subarray(i * bytes, (i + 1) * bytes);
       return new GeneratedPicture({ pixels: own, size, tokens: row, origin: origin(i, scores[i] ?? Number.NaN) });
     });
+  }
+}
+
+function requireCounts(counts: Record<string, number>): void {
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new RangeError(`${name} is ${value}, expected a whole number from 1`);
+    }
   }
 }

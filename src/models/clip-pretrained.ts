@@ -30,9 +30,9 @@ export function readClip(path: string): LoadedClip {
 }
 
 function readClipConfig(folder: string): ClipConfig | undefined {
-  const [file] = ["config.json", "open_clip_config.json"]
+  const file = ["config.json", "open_clip_config.json"]
     .map((name) => join(folder, name))
-    .filter((path) => existsSync(path));
+    .find((path) => existsSync(path));
   if (file === undefined) return undefined;
   const preprocessor = join(folder, "preprocessor_config.json");
   return parseClipConfig(readJson(file), existsSync(preprocessor) ? readJson(preprocessor) : {});

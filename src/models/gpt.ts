@@ -50,7 +50,7 @@ type GptSize = Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
 export const gptPresets: Record<"paper" | "small" | "tiny", GptSize> = {
   paper: { layers: 24, heads: 16, width: 1024, dropout: 0.1 }, // 340M parameters with V = 16,384
   small: { layers: 8, heads: 6, width: 384, dropout: 0.1 }, // 15M
-  tiny: { layers: 6, heads: 4, width: 256, dropout: 0 }, // 5M, for the synthetic scenes
+  tiny: { layers: 4, heads: 4, width: 192, dropout: 0 }, // 2M, for the synthetic scenes
 };
 
 export class Gpt extends Module {
@@ -84,7 +84,7 @@ export class Gpt extends Module {
   static async fromPretrained(folder: string): Promise<Gpt> {
     const config = readConfig(folder, { modelType: MODEL_TYPE, schema: configSchema });
     const gpt = withoutInit(() => new Gpt(config));
-    gpt.loadStateDict(readWeights(folder));
+    tidy(() => gpt.loadStateDict(readWeights(folder)));
     return gpt.eval();
   }
 
@@ -94,13 +94,13 @@ export class Gpt extends Module {
 
   /**
    * Draws the tokens of whole pictures: (B, D) → (B, L) int64. `sampleTokens` gives them position by position.
+   * Dispose of the tensor when done.
    */
   async sample(condition: Tensor, options: SampleOptions = {}): Promise<Tensor> {
     const columns: number[][] = [];
     for await (const tokens of sampleTokens(this, condition, options)) columns.push(tokens);
-    return Tensor.from(columns.flat(), [columns.length, condition.size(0)], "int64")
-      .t()
-      .contiguous();
+    const shape = [columns.length, condition.size(0)];
+    return keep(tidy(() => Tensor.from(columns.flat(), shape, "int64").t().contiguous().to(condition.device)));
   }
 
   /**
@@ -136,7 +136,8 @@ export class Gpt extends Module {
       heads,
       length: tokenCount,
       headWidth: width / heads,
-      like: this.positionEmbedding,
+      dtype: this.computeDtype,
+      device: this.positionEmbedding.device,
     });
   }
 }
@@ -186,7 +187,7 @@ class CausalSelfAttention extends Module {
       .chunk(3, -1)
       .map((part) => splitHeads(part, this.#heads)); // (B, H, T, d)
     if (!q || !k || !v) throw new Error("chunk gave fewer than three parts");
-    const [keys, values] = cached ? cached.cache.append(cached.layer, k, v) : [k, v]; // (B, H, S, d)
+    const [keys, values] = cached ? cached.cache.append(cached.layer, { k, v }) : [k, v]; // (B, H, S, d)
     const dropout = (weights: Tensor): Tensor => this.attentionDropout.forward(weights);
     const attended = scaledDotProductAttention(q, keys, values, { mask, dropout });
     return this.residualDropout.forward(this.proj.forward(mergeHeads(attended)));

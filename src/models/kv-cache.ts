@@ -1,7 +1,8 @@
 import { zeros } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { DType } from "../tensor/dtype.ts";
+import type { Device, Tensor } from "../tensor/tensor.ts";
 
 /**
  * Keys and values of the positions that a GPT has already seen, so that every new token costs one position and not all
@@ -18,11 +19,12 @@ export class KvCache {
     heads: number;
     length: number;
     headWidth: number;
-    /** A tensor on the device to use. */
-    like: Tensor;
+    /** What the network computes in. */
+    dtype: DType;
+    device: Device;
   }) {
-    const { batch, layers, heads, length, headWidth, like } = options;
-    const make = (): Tensor => keep(zeros([batch, heads, length, headWidth], { device: like.device }));
+    const { batch, layers, heads, length, headWidth, dtype, device } = options;
+    const make = (): Tensor => keep(zeros([batch, heads, length, headWidth], { dtype, device }));
     this.#keys = Array.from({ length: layers }, make);
     this.#values = Array.from({ length: layers }, make);
   }
@@ -33,7 +35,7 @@ export class KvCache {
   }
 
   /** Writes the keys and values of new positions (B, H, T, d), and gives those of all positions (B, H, S, d). */
-  append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor] {
+  append(layer: number, { k, v }: { k: Tensor; v: Tensor }): [Tensor, Tensor] {
     return [this.#write(this.#keys[layer], k), this.#write(this.#values[layer], v)];
   }
 

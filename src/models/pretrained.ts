@@ -7,6 +7,7 @@ import { findStateDict } from "../io/state-dict.ts";
 import { readTorchArchive } from "../io/torch-archive.ts";
 import type { Module } from "../nn/module.ts";
 import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
+import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 // One network on disk is a folder: config.json (snake_case, with `model_type`) and model.safetensors.
@@ -18,11 +19,13 @@ export function saveNetwork(
 ): void {
   const { modelType, config, module, dtype = "float32" } = network;
   mkdirSync(folder, { recursive: true });
-  const state = Array.from(module.stateDict(), ([name, tensor]): [string, Tensor] => [
-    name,
-    tensor.dtype === "float32" ? tensor.detach().to(dtype) : tensor,
-  ]);
-  writeSafetensors(join(folder, "model.safetensors"), state, { format: "pt" });
+  tidy(() => {
+    const state = Array.from(module.stateDict(), ([name, tensor]): [string, Tensor] => [
+      name,
+      tensor.dtype === "float32" ? tensor.detach().to(dtype) : tensor,
+    ]);
+    writeSafetensors(join(folder, "model.safetensors"), state, { format: "pt" });
+  });
   writeJson(join(folder, "config.json"), { model_type: modelType, ...keysToDisk(config) });
 }
 

@@ -4,6 +4,7 @@ import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Random } from "../data/random.ts";
 import type { Gpt } from "./gpt.ts";
+import type { KvCache } from "./kv-cache.ts";
 
 export type SampleOptions = {
   /** Below 1 the likely tokens become likelier; 0 always takes the likeliest. Default 1. */
@@ -22,30 +23,26 @@ export type SampleOptions = {
 /**
  * Draws the tokens of a batch of pictures, one position at a time: yields the B tokens of each position.
  * The same seed draws the same picture, whatever else is in the batch.
+ * @param gpt in evaluation mode: with dropout on, what it draws is worse
  * @param condition (B, D), L2-normalised
- * @throws the signal's reason when it is aborted
+ * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
  */
 export async function* sampleTokens(
   gpt: Gpt,
   condition: Tensor,
   options: SampleOptions = {},
 ): AsyncGenerator<number[], void> {
+  checkOptions(options);
   const { guidanceScale = 1 } = options;
   const batch = condition.size(0);
   const randoms = seedsOf(options.seed ?? 0, batch).map((seed) => new Random(seed));
-  const guided = guidanceScale !== 1;
-  using cache = gpt.createCache(guided ? 2 * batch : batch);
+  using cache = gpt.createCache(cacheRows(batch, guidanceScale));
   let tokens: number[] = [];
   for (let position = 0; position < gpt.config.tokenCount; position += 1) {
     options.signal?.throwIfAborted();
     const draws = randoms.map((random) => random.next());
     tokens = noGrad(() =>
-      tidy(() => {
-        const logits = guided
-          ? guidedLogits(gpt, { tokens, condition, position, cache, guidanceScale })
-          : nextLogits(gpt, { tokens, condition, position, cache });
-        return drawTokens(logits, draws, options);
-      }),
+      tidy(() => drawTokens(nextLogits(gpt, { tokens, condition, position, cache, guidanceScale }), draws, options)),
     );
     yield tokens;
     // Lets signals and other tasks in between two positions.
@@ -53,20 +50,28 @@ export async function* sampleTokens(
   }
 }
 
-type Step = { tokens: readonly number[]; condition: Tensor; position: number; cache: ReturnType<Gpt["createCache"]> };
+/** One position of a batch of pictures. */
+export type SampleStep = {
+  /** The B tokens of the position before; none at position 0. */
+  tokens: readonly number[];
+  /** (B, D) */
+  condition: Tensor;
+  position: number;
+  /** With `cacheRows` rows. */
+  cache: KvCache;
+  guidanceScale: number;
+};
 
-/** Logits (B, V) of the next token. */
-function nextLogits(gpt: Gpt, { tokens, condition, position, cache }: Step): Tensor {
-  const known = Tensor.from(tokens, [condition.size(0), tokens.length / condition.size(0)], "int64").to(
-    condition.device,
-  );
-  const logits = gpt.forward(known, position === 0 ? condition : undefined, cache);
-  return logits.select(1, -1);
+/** Rows of the cache for a batch: guidance also computes every picture without its condition. */
+export function cacheRows(batch: number, guidanceScale: number): number {
+  return guidanceScale === 1 ? batch : 2 * batch;
 }
 
-/** The unconditional half of the batch sees an embedding of zeros, as in training where it is dropped. */
-function guidedLogits(gpt: Gpt, { guidanceScale, ...step }: Step & { guidanceScale: number }): Tensor {
-  const logits = nextLogits(gpt, {
+/** Logits (B, V) of the next token, guided where the scale is not 1. */
+export function nextLogits(gpt: Gpt, { guidanceScale, ...step }: SampleStep): Tensor {
+  if (guidanceScale === 1) return lastLogits(gpt, step);
+  // The second half of the batch sees an embedding of zeros, as in training where it is dropped.
+  const logits = lastLogits(gpt, {
     ...step,
     tokens: [...step.tokens, ...step.tokens],
     condition: cat([step.condition, step.condition.zerosLike()]),
@@ -76,9 +81,16 @@ function guidedLogits(gpt: Gpt, { guidanceScale, ...step }: Step & { guidanceSca
   return free.lerp(given, guidanceScale);
 }
 
+function lastLogits(gpt: Gpt, { tokens, condition, position, cache }: Omit<SampleStep, "guidanceScale">): Tensor {
+  const shape = [condition.size(0), tokens.length / condition.size(0)];
+  const known = Tensor.from(tokens, shape, "int64").to(condition.device);
+  return gpt.forward(known, position === 0 ? condition : undefined, cache).select(1, -1);
+}
+
 /** The distribution that a token is drawn from: temperature, then top-k, then top-p. (B, V) → (B, V) */
 export function tokenProbabilities(logits: Tensor, options: SampleOptions = {}): Tensor {
   const { temperature = 1, topK, topP = 0.9 } = options;
+  if (temperature === 0) return logits.argmax(-1).oneHot(logits.size(-1)).to(logits.dtype);
   return filterLogits(logits.div(temperature), { topK, topP }).softmax(-1);
 }
 
@@ -93,7 +105,7 @@ export function filterLogits(
   const { topK, topP = 1 } = options;
   let kept = logits;
   if (topK !== undefined && topK < logits.size(-1)) {
-    const [largest] = logits.topk(Math.max(1, topK));
+    const [largest] = logits.topk(topK);
     kept = kept.maskedFill(kept.lt(largest.narrow(-1, largest.size(-1) - 1, 1)), -Infinity);
   }
   if (topP < 1) {
@@ -125,6 +137,15 @@ function drawTokens(logits: Tensor, draws: readonly number[], options: SampleOpt
   const total = cumulative.narrow(-1, cumulative.size(-1) - 1, 1);
   const threshold = Tensor.from(draws, [draws.length, 1], "float64").to(logits.device).mul(total);
   return cumulative.le(threshold).to("int64").sum(-1).toNumbers();
+}
+
+function checkOptions({ temperature = 1, topK = 1, topP = 1, guidanceScale = 1 }: SampleOptions): void {
+  const wrong = (name: string, value: number, expected: string): RangeError =>
+    new RangeError(`${name} is ${value}, expected ${expected}`);
+  if (!(temperature >= 0 && temperature < Infinity)) throw wrong("temperature", temperature, "a number from 0");
+  if (!Number.isInteger(topK) || topK < 1) throw wrong("topK", topK, "a whole number from 1");
+  if (!(topP >= 0 && topP <= 1)) throw wrong("topP", topP, "a number from 0 to 1");
+  if (!Number.isFinite(guidanceScale)) throw wrong("guidanceScale", guidanceScale, "a number; 1 is off");
 }
 
 function seedsOf(seed: number | readonly number[], batch: number): readonly number[] {

@@ -3,6 +3,7 @@ import { withoutInit } from "../nn/init.ts";
 import { Conv2d } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { codecFactor, Decoder, Encoder, type CodecConfig } from "./codec.ts";
 import { readConfig, readWeights, saveNetwork } from "./pretrained.ts";
@@ -79,17 +80,17 @@ export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", Vqgan
     legacy: false,
     normalizeCodebook: true,
   },
-  // 32×32 pixels → 8×8 tokens, 0.7M parameters.
+  // 32×32 pixels → 4×4 tokens: few, so that the GPT of the demo sees many pictures in its minutes.
   tiny32: {
     ...paper,
     resolution: 32,
-    ch: 64,
-    chMult: [1],
+    ch: 32,
+    chMult: [1, 2],
     numResBlocks: 1,
     attnResolutions: [],
     zChannels: 64,
     patchSize: 4,
-    codebookSize: 256,
+    codebookSize: 1024,
     embedDim: 8,
     legacy: false,
     normalizeCodebook: true,
@@ -132,7 +133,7 @@ export class Vqgan extends Module {
   static async fromPretrained(folder: string): Promise<Vqgan> {
     const config = readConfig(folder, { modelType: MODEL_TYPE, schema: vqganConfig });
     const vqgan = withoutInit(() => new Vqgan(config));
-    vqgan.loadStateDict(readWeights(folder));
+    tidy(() => vqgan.loadStateDict(readWeights(folder)));
     return vqgan.eval();
   }
 

@@ -18,10 +18,6 @@ export class TensorScope {
   readonly #parent: TensorScope | undefined = current;
   #ended = false;
 
-  constructor() {
-    current = this;
-  }
-
   add(tensor: Scoped): void {
     tensor.scope = this;
     this.#owned.push(tensor);
@@ -61,7 +57,8 @@ export function born(tensor: Scoped): void {
 
 /** Opens a scope: `using scope = tensorScope();` */
 export function tensorScope(): TensorScope {
-  return new TensorScope();
+  current = new TensorScope();
+  return current;
 }
 
 /** Takes a tensor out of all scopes: it lives until `dispose()`, or until JavaScript forgets it. */
@@ -75,7 +72,7 @@ export function keep<T extends Scoped>(tensor: T): T {
  * scope outside; all others are disposed of, also when it throws.
  */
 export function tidy<T>(run: () => T extends Promise<unknown> ? never : T): T {
-  const scope = new TensorScope();
+  const scope = tensorScope();
   try {
     const result = run();
     scope.release(scopedIn(result));

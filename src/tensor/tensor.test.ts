@@ -37,9 +37,9 @@ describe("values", () => {
   });
 });
 
-describe("errors name the operator, the argument and what was expected", () => {
-  const matrix = (): Tensor => Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]);
+const matrix = (): Tensor => Tensor.from([1, 2, 3, 4, 5, 6], [2, 3]);
 
+describe("errors name the operator, the argument and what was expected", () => {
   test("a disposed tensor", () => {
     const tensor = matrix();
     tensor.dispose();

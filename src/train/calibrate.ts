@@ -1,6 +1,7 @@
 import type { GptTraining, VqganTraining } from "../config.ts";
 import type { EncodedSet } from "../data/encoded.ts";
 import type { PictureSet } from "../data/pictures.ts";
+import { codecFactor } from "../models/codec.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt, type GptConfig } from "../models/gpt.ts";
 import { Vqgan, type VqganConfig } from "../models/vqgan.ts";
@@ -34,7 +35,7 @@ export function gptStepSeconds(options: {
 }): number {
   const { network, vqgan, clip, config } = options;
   const { codebookSize } = vqgan;
-  const side = new Vqgan(vqgan).tokenGrid();
+  const side = vqgan.resolution / codecFactor(vqgan);
   const conditionDim = clip.config.embedDim;
   const tokenCount = side * side;
   const gpt = new Gpt({ ...network, codebookSize, tokenCount, conditionDim });

@@ -6,6 +6,7 @@ import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Adam } from "../optim/adam.ts";
 import { clipGradNorm } from "../optim/clip-grad-norm.ts";
+import { Ema } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { arange } from "../tensor/functions.generated.ts";
@@ -25,7 +26,11 @@ const MAX_LOGIT_SCALE = Math.log(100);
  * its sentence among all, and each sentence its picture. For those who have no CLIP for their field.
  * @throws Error when the pictures have no captions
  */
-export function clipStage(options: { clip: Clip; pictures: PictureSet; config: ClipTraining }): Stage {
+export function clipStage(options: {
+  clip: Clip;
+  pictures: PictureSet;
+  config: ClipTraining;
+}): Stage & { ema: Ema | undefined } {
   const { clip, pictures, config } = options;
   const { captions } = pictures;
   if (!captions) throw new Error("training CLIP needs pictures with captions; these have none");
@@ -34,6 +39,7 @@ export function clipStage(options: { clip: Clip; pictures: PictureSet; config: C
   clip.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
   const batches = new PictureBatches(pictures, { ...config, device });
   const optimizer = new Adam(clip.namedParameters(), config);
+  const ema = config.ema > 0 ? new Ema(clip, { decay: config.ema }) : undefined;
   const rate = scheduleOf(config);
 
   /** One of each picture's captions, another one every time. */
@@ -47,7 +53,8 @@ export function clipStage(options: { clip: Clip; pictures: PictureSet; config: C
     name: "clip",
     batchSize: config.batchSize,
     device,
-    parts: { model: clip, optimizer },
+    ema,
+    parts: { model: clip, optimizer, ...(ema && { ema }) },
     step: (step) =>
       tidy(() => {
         const { images, indices } = batches.at(step);
@@ -62,6 +69,7 @@ export function clipStage(options: { clip: Clip; pictures: PictureSet; config: C
         const lr = rate(step);
         optimizer.step(lr);
         noGrad(() => clip.logitScale.copy_(clip.logitScale.clamp(0, MAX_LOGIT_SCALE)));
+        ema?.update();
         const right = logitsPerImage
           .argmax(1)
           .eq(arange(0, indices.length, 1, { device }))

@@ -24,9 +24,9 @@ export type GptStageOptions = {
   gpt: Gpt;
   data: EncodedSet;
   config: GptTraining;
-  /** For the reconstruction and embedding terms. */
+  /** For the reconstruction and embedding terms; it stays frozen. */
   vqgan?: Vqgan;
-  /** For the embedding term; with the contrastive term it learns along. */
+  /** For the embedding term, for which it stays frozen; with the contrastive term it learns along. */
   clip?: Clip;
   samples?: (step: number) => Promise<Sample[]>;
 };
@@ -41,6 +41,7 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
   gpt.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  for (const judge of [options.vqgan, options.clip]) judge?.to(device).eval().setTrainable(false);
   const learning = learningClip(options);
   const learned = new Map([
     ...gpt.namedParameters(),
@@ -113,23 +114,27 @@ class EncodedBatches {
     const rows = Array.from(indices, (index) => index * views + random.int(views));
     const length = grid[0] * grid[1];
     const batch = rows.length;
-    const tokens = Tensor.from(gather(this.#data.tokens, rows, length), [batch, length]);
-    const embedding = Tensor.from(gather(this.#data.embeddings, rows, embedDim), [batch, embedDim]);
-    const picture =
-      pictures &&
-      toPixels(
-        gather(pictures.images, rows, pictures.size ** 2 * 3),
-        { count: batch, size: pictures.size },
-        this.#device,
-      );
-    return { tokens: tokens.to(this.#device).to("int64"), embedding: embedding.to(this.#device), picture, indices };
+    const tokens = gather(new Int32Array(batch * length), this.#data.tokens, rows);
+    const embedding = gather(new Float32Array(batch * embedDim), this.#data.embeddings, rows);
+    return {
+      tokens: Tensor.from(tokens, [batch, length]).to(this.#device).to("int64"),
+      embedding: Tensor.from(embedding, [batch, embedDim]).to(this.#device),
+      picture: pictures && this.#pictures(pictures, rows),
+      indices,
+    };
+  }
+
+  #pictures({ images, size }: { images: Uint8Array; size: number }, rows: readonly number[]): Tensor {
+    const bytes = gather(new Uint8Array(rows.length * size * size * 3), images, rows);
+    return toPixels(bytes, { count: rows.length, size }, this.#device);
   }
 }
 
-function gather<T extends Int32Array | Float32Array | Uint8Array>(data: T, rows: readonly number[], width: number): T {
-  const parts = data.slice(0, rows.length * width);
-  for (const [i, row] of rows.entries()) parts.set(data.subarray(row * width, (row + 1) * width), i * width);
-  return parts as T;
+/** Fills `into` with some rows of the data, and gives it back. */
+function gather<T extends Int32Array | Float32Array | Uint8Array>(into: T, data: T, rows: readonly number[]): T {
+  const width = into.length / rows.length;
+  for (const [i, row] of rows.entries()) into.set(data.subarray(row * width, (row + 1) * width), i * width);
+  return into;
 }
 
 /**

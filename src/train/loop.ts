@@ -11,7 +11,7 @@ export type Stage = {
   readonly device: Device;
   /** Everything that changes from step to step. */
   readonly parts: Record<string, Stateful>;
-  /** Does step number `step` (from 0) and gives its numbers; `loss` and `lr` among them. */
+  /** Does step number `step` (from 0) and gives its numbers; `loss`, `lr` and `grad_norm` among them. */
   step(step: number): Metrics;
   /** Pictures that show how far the training is; with fixed seeds, so that they can be compared. */
   samples?(step: number): Promise<Sample[]>;
@@ -48,7 +48,7 @@ const RATE_STEPS = 50;
 /**
  * Runs a stage to its last step: logs, samples, saves, goes on where it stopped. 100 steps give the same weights as
  * 50, a stop, and 50. Returns how many steps are done: fewer than asked when the signal was aborted.
- * @throws Error when the loss is no longer finite; the last checkpoint stays
+ * @throws Error when the loss or the gradient is no longer finite; the last checkpoint stays
  */
 export async function runStage(stage: Stage, options: LoopOptions): Promise<number> {
   const run = options.resume
@@ -64,9 +64,14 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<numb
     const times: number[] = [performance.now()];
     while (step < options.steps && !options.signal?.aborted) {
       const metrics = stage.step(step);
-      if (!Number.isFinite(metrics["loss"])) {
+      // A step with a finite loss can already have spoilt the weights: its gradient must not reach a checkpoint either.
+      for (const [name, value] of Object.entries({
+        loss: metrics["loss"],
+        "gradient norm": metrics["grad_norm"] ?? 0,
+      })) {
+        if (Number.isFinite(value)) continue;
         throw new Error(
-          `the loss of step ${step} is ${metrics["loss"]}; the last good state is checkpoint ${saved} in ${run.path}. ` +
+          `the ${name} of step ${step} is ${value}; the last good state is checkpoint ${saved} in ${run.path}. ` +
             "A smaller learning rate, or float32, usually helps",
         );
       }

@@ -47,8 +47,7 @@ export class RunFolder {
   static resume(path: string, config: unknown): RunFolder {
     const file = join(path, "config.json");
     if (!existsSync(file)) throw new Error(`${path} holds no run to go on with (config.json is missing)`);
-    const saved: unknown = JSON.parse(readFileSync(file, "utf8"));
-    const differing = differences(saved, config);
+    const differing = differences(parseJson(file, readFileSync(file, "utf8")), config);
     if (differing.length > 0) {
       throw new Error(`${path} was started with other settings: ${differing.join("; ")}. Give the same ones to go on`);
     }
@@ -57,11 +56,8 @@ export class RunFolder {
 
   /** The newest checkpoint's step and folder. */
   latestCheckpoint(): { step: number; folder: string } | undefined {
-    const folder = join(this.path, "checkpoints");
-    const steps = readdirSync(folder).flatMap((name) => Number(CHECKPOINT.exec(name)?.[1] ?? []));
-    if (steps.length === 0) return undefined;
-    const step = Math.max(...steps);
-    return { step, folder: join(folder, checkpointName(step)) };
+    const step = this.#checkpoints().at(-1);
+    return step === undefined ? undefined : { step, folder: this.#checkpoint(step) };
   }
 
   /** Appends one line to `metrics.jsonl` and one point a name to TensorBoard's events. */
@@ -78,7 +74,7 @@ export class RunFolder {
 
   /** Saves everything that a later start needs to go on exactly; keeps the newest `keep` checkpoints. */
   async save(step: number, parts: Record<string, Stateful>, options: { device: Device; keep: number }): Promise<void> {
-    const folder = join(this.path, "checkpoints", checkpointName(step));
+    const folder = this.#checkpoint(step);
     const random = Buffer.from(randomState(options.device)).toString("base64");
     await writeFolderAtomic(
       folder,
@@ -93,28 +89,42 @@ export class RunFolder {
       { replace: true },
     );
     this.#events.flush();
-    const all = readdirSync(join(this.path, "checkpoints")).filter((name) => CHECKPOINT.test(name));
-    for (const old of all.sort().slice(0, -options.keep))
-      rmSync(join(this.path, "checkpoints", old), { recursive: true });
+    for (const old of this.#checkpoints().slice(0, -options.keep)) rmSync(this.#checkpoint(old), { recursive: true });
   }
 
   /** Puts everything back as it was at the newest checkpoint, and gives the step to go on with: 0 without one. */
   restore(parts: Record<string, Stateful>, options: { device: Device }): number {
     const latest = this.latestCheckpoint();
     if (!latest) return 0;
-    const state: { random_state: string } = JSON.parse(readFileSync(join(latest.folder, "state.json"), "utf8"));
+    const file = join(latest.folder, "state.json");
+    const state = parseJson(file, readFileSync(file, "utf8"));
+    if (!isRecord(state) || typeof state["random_state"] !== "string") throw new Error(`${file} has no random_state`);
     tidy(() => {
       for (const [name, part] of Object.entries(parts)) {
         part.loadStateDict(readSafetensors(join(latest.folder, `${name}.safetensors`)));
       }
     });
-    setRandomState(Buffer.from(state.random_state, "base64"), options.device);
+    setRandomState(Buffer.from(state["random_state"], "base64"), options.device);
     this.#forgetAfter(latest.step);
     return latest.step;
   }
 
   close(): void {
     this.#events.close();
+  }
+
+  /** The steps of all checkpoints, the newest last. */
+  #checkpoints(): number[] {
+    const folder = join(this.path, "checkpoints");
+    if (!existsSync(folder)) return [];
+    // By number: as text, step 10,000,000 would come before step 9,999,999.
+    return readdirSync(folder)
+      .flatMap((name) => Number(CHECKPOINT.exec(name)?.[1] ?? []))
+      .sort((a, b) => a - b);
+  }
+
+  #checkpoint(step: number): string {
+    return join(this.path, "checkpoints", checkpointName(step));
   }
 
   /** Lines that were logged after the checkpoint will come again. */
@@ -125,8 +135,8 @@ export class RunFolder {
     for (let start = 0; start < text.length;) {
       const next = text.indexOf(0x0a, start);
       if (next < 0) break;
-      const line: { step: number } = JSON.parse(text.toString("utf8", start, next));
-      if (line.step >= step) break;
+      const line = parseJson(this.#metrics, text.toString("utf8", start, next));
+      if (!isRecord(line) || !(Number(line["step"]) < step)) break;
       end = next + 1;
       start = end;
     }
@@ -148,6 +158,14 @@ function differences(saved: unknown, now: unknown, path = ""): string[] {
   }
   const [before, after] = [JSON.stringify(saved), JSON.stringify(now)];
   return before === after ? [] : [`${path} was ${before}, is ${after}`];
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file} is damaged: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -107,12 +107,14 @@ export function vqganStage(options: {
 class CodeUsage implements Stateful {
   readonly #vqgan: Vqgan;
   readonly #every: number;
+  readonly #until: number;
   readonly #seed: number;
   readonly #used: Tensor;
 
-  constructor(vqgan: Vqgan, config: Pick<VqganTraining, "reviveEvery" | "seed" | "steps">) {
+  constructor(vqgan: Vqgan, config: Pick<VqganTraining, "reviveEvery" | "reviveUntil" | "seed" | "steps">) {
     this.#vqgan = vqgan;
     this.#every = config.reviveEvery;
+    this.#until = config.reviveUntil * config.steps;
     this.#seed = config.seed;
     this.#used = keep(zeros([vqgan.config.codebookSize], { dtype: "int64", device: vqgan.lastLayer.device }));
   }
@@ -122,7 +124,8 @@ class CodeUsage implements Stateful {
     noGrad(() => this.#used.add_(this.#vqgan.quantize.usage(indices)));
     const share = this.#used.gt(0).to("float32").mean().item();
     // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
-    if (this.#every > 0 && (step === 0 || (step + 1) % this.#every === 0)) {
+    const due = step === 0 || ((step + 1) % this.#every === 0 && step < this.#until);
+    if (this.#every > 0 && due) {
       using generator = new Generator(this.#seed + step, z.device);
       if (step === 0) this.#used.zero_();
       this.#vqgan.quantize.reviveDeadCodes(z, this.#used, generator);
@@ -155,8 +158,12 @@ async function reconstructionSample(vqgan: Vqgan, pictures: PictureSet, ema: Ema
       ),
     );
   vqgan.eval();
-  const reconstructions = await (ema ? ema.with(draw) : draw());
-  vqgan.train();
+  let reconstructions: Uint8Array;
+  try {
+    reconstructions = await (ema ? ema.with(draw) : draw());
+  } finally {
+    vqgan.train();
+  }
   const grid = await pictureGrid(Buffer.concat([originals, reconstructions]), { size, columns: count });
   return { name: "reconstruction", ...grid };
 }

@@ -1,0 +1,71 @@
+// Measures this machine, our engine and our training steps, side by side with plain PyTorch.
+//
+//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan]
+//
+// CLIP_GEN_PEER_PYTHON=python3,/path/to/python names what to compare with; CLIP_GEN_NATIVE another build of the add-on.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { engineInfo, threadCount } from "../src/tensor/engine.ts";
+import type { Context } from "./context.ts";
+import { measureGpt } from "./gpt-step.ts";
+import { measureLimits } from "./matmul.ts";
+import type { Measurement } from "./measure.ts";
+import { measureOverhead } from "./operator-overhead.ts";
+import { startPeers } from "./python.ts";
+import { machineLine, table, type Machine } from "./table.ts";
+import { measureVqgan } from "./vqgan-step.ts";
+
+const benchmarks: Record<string, (context: Context) => Promise<Measurement[]>> = {
+  limits: measureLimits,
+  overhead: measureOverhead,
+  gpt: measureGpt,
+  vqgan: measureVqgan,
+};
+
+const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
+const chosen = values.only?.split(",") ?? Object.keys(benchmarks);
+const unknown = chosen.filter((name) => !(name in benchmarks));
+if (unknown.length > 0) {
+  throw new Error(`no benchmark ${unknown.join(", ")}; there are ${Object.keys(benchmarks).join(", ")}`);
+}
+
+const machine: Machine = {
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
+  cores: availableParallelism(),
+  threads: threadCount(),
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.versions.node,
+  libtorch: engineInfo().version,
+};
+const loadBefore = loadavg()[0] ?? 0;
+const start = performance.now();
+const { peers, notices } = startPeers(machine.threads);
+for (const notice of notices) console.log(notice);
+console.log(machineLine(machine));
+if (loadBefore > 0.5) console.log(`the machine has other work (load ${loadBefore.toFixed(1)}): only ratios mean much`);
+
+const results: Measurement[] = [];
+try {
+  for (const name of chosen) {
+    const found = (await benchmarks[name]?.({ peers, effort: values.quick ? 0.1 : 1 })) ?? [];
+    for (const line of found) {
+      for (const peer of line.peers)
+        if (peer.error !== undefined) console.log(`${line.name}: ${peer.name}: ${peer.error}`);
+    }
+    results.push(...found);
+    console.log(`${name} measured after ${((performance.now() - start) / 1000).toFixed(0)} s`);
+  }
+} finally {
+  for (const peer of peers) peer.close();
+}
+
+console.log(`\n${table(results, machine)}`);
+const date = new Date().toISOString();
+const folder = join("bench", "results");
+mkdirSync(folder, { recursive: true });
+const file = join(folder, `${date.slice(0, 19).replaceAll(":", "-")}.json`);
+const loads = { before: loadBefore, after: loadavg()[0] ?? 0 };
+writeFileSync(file, `${JSON.stringify({ date, machine, loads, quick: values.quick, results }, null, 2)}\n`);
+console.log(`\nwritten to ${file}`);
