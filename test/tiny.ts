@@ -1,6 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll } from "vitest";
 import type { EncodedSet } from "../src/data/encoded.ts";
 import { drawScenes, type SceneSet } from "../src/data/pictures.ts";
@@ -10,9 +13,10 @@ import { Clip } from "../src/models/clip.ts";
 import { clipPresets, type ClipConfig } from "../src/models/clip-config.ts";
 import { Gpt, type GptConfig } from "../src/models/gpt.ts";
 import { Vqgan, vqganPresets, type VqganConfig } from "../src/models/vqgan.ts";
+import { memoryFigures } from "../src/tensor/engine.ts";
 import { manualSeed } from "../src/tensor/random.ts";
 import { keep, tidy } from "../src/tensor/scope.ts";
-import { Tensor } from "../src/tensor/tensor.ts";
+import type { Tensor } from "../src/tensor/tensor.ts";
 import { normalize } from "../src/nn/functional.ts";
 import { randn } from "../src/tensor/functions.generated.ts";
 import { encodePictures } from "../src/train/encode.ts";
@@ -30,12 +34,18 @@ export const tinyGptConfig: GptConfig = {
 };
 
 export const tinyVqganConfig: VqganConfig = {
-  ...vqganPresets.tiny32,
+  ...vqganPresets.paper,
   resolution: 16,
   ch: 8,
+  chMult: [1],
+  numResBlocks: 1,
+  attnResolutions: [],
   zChannels: 8,
+  patchSize: 4,
   normGroups: 4,
   codebookSize: 24,
+  embedDim: 4,
+  normalizeCodebook: true,
 };
 
 export const tinyClipConfig: ClipConfig = {
@@ -97,8 +107,24 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/**
+ * How many tensors are alive, once the garbage of earlier tests is gone. Compare it with a count that is taken without
+ * collecting garbage, which would also collect what leaks.
+ */
+export async function settledTensors(): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  let [before, now] = [Infinity, memoryFigures().tensors];
+  while (now < before && typeof collect === "function") {
+    collect();
+    await setTimeout(5); // finalizers run in a task of their own
+    [before, now] = [now, memoryFigures().tensors];
+  }
+  return now;
+}
+
 /** The bytes of every tensor, for exact comparison. */
 export function bytesOf(state: ReadonlyMap<string, Tensor>): Record<string, string> {
-  const hex = (tensor: Tensor): string => Buffer.from(tensor.toBytes()).toString("hex");
-  return Object.fromEntries([...state].map(([name, tensor]) => [name, `${tensor.dtype} ${hex(tensor)}`]));
+  const entries = Array.from(state, ([name, tensor]) => [name, Buffer.from(tensor.toBytes()).toString("hex")]);
+  return Object.fromEntries(entries);
 }

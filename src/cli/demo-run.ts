@@ -40,7 +40,7 @@ export const DEMO_PROMPTS: readonly string[] = [
 /** Scenes that the generator learns from. */
 const SCENES = 20_000;
 /** How the time is shared: the rest goes into drawing scenes, encoding, and drawing from sentences. */
-const SHARE = { vqgan: 0.36, gpt: 0.5 };
+const SHARE = { vqgan: 0.32, gpt: 0.56 };
 
 /** The small CLIP that comes with the program: trained on scenes and their sentences (see its README). */
 export const scenesClip: string = fileURLToPath(new URL("../../assets/scenes-clip", import.meta.url));

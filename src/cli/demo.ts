@@ -9,7 +9,7 @@ export function demoCommand(program: Command): void {
     .option("-o, --output <folder>", "where the model, its grid and its scores go", "clip-gen-demo")
     .option("--minutes <n>", "how long the training may take in all, on this machine", "7")
     .option("--seed <n>", "seed of the training and of the pictures", "0")
-    .option("--candidates <n>", "pictures that are drawn for each sentence; CLIP picks the best", "32")
+    .option("--candidates <n>", "pictures that are drawn for each sentence; CLIP picks the best", "64")
     .action(async (flags: DemoFlags) => {
       const { runDemo } = await import("./demo-run.ts");
       await runDemo(flags);

@@ -1,35 +1,23 @@
-import { Command } from "commander";
-import { demoCommand } from "./demo.ts";
-import { encodeCommand } from "./encode.ts";
+import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./doctor.ts";
 import { reportError } from "./errors.ts";
-import { generateCommand, varyCommand } from "./generate.ts";
-import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
-import { trainAllCommand } from "./train-all.ts";
-import { trainClipCommand } from "./train-clip.ts";
-import { trainGptCommand } from "./train-gpt.ts";
-import { trainVqganCommand } from "./train-vqgan.ts";
 
+/** Runs the command line; errors become one message and the exit code 1. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("clip-gen")
     .description("Train a text-to-image generator on pictures without captions, and draw with it.")
     .showHelpAfterError("(clip-gen --help tells more)")
     .enablePositionalOptions();
-  demoCommand(program);
-  // Options after `train clip` belong to `train clip`, although `train` by itself has some of the same.
-  const train = trainAllCommand(program).enablePositionalOptions();
-  trainClipCommand(train);
-  trainVqganCommand(train);
-  trainGptCommand(train);
-  encodeCommand(program);
-  generateCommand(program);
-  varyCommand(program);
-  embedCommand(program);
-  tokenizeCommand(program);
-  reconstructCommand(program);
   try {
+    doctorCommand(program);
+    // All other commands load the engine. The doctor has to work where it does not load.
+    if (argv[2] !== "doctor") {
+      const { addCommands } = await import("./commands.ts");
+      addCommands(program);
+    }
     await program.parseAsync(argv);
   } catch (error) {
-    reportError(error);
+    if (!(error instanceof CommanderError)) reportError(error);
     process.exitCode = 1;
   }
 }

@@ -7,7 +7,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { setThreadCount } from "../tensor/engine.ts";
 import { cat, full } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { hfaiGptStateDict } from "./gpt-checkpoint.ts";
 import { Gpt } from "./gpt.ts";

@@ -140,12 +140,14 @@ function drawTokens(logits: Tensor, draws: readonly number[], options: SampleOpt
 }
 
 function checkOptions({ temperature = 1, topK = 1, topP = 1, guidanceScale = 1 }: SampleOptions): void {
-  const wrong = (name: string, value: number, expected: string): RangeError =>
-    new RangeError(`${name} is ${value}, expected ${expected}`);
-  if (!(temperature >= 0 && temperature < Infinity)) throw wrong("temperature", temperature, "a number from 0");
-  if (!Number.isInteger(topK) || topK < 1) throw wrong("topK", topK, "a whole number from 1");
-  if (!(topP >= 0 && topP <= 1)) throw wrong("topP", topP, "a number from 0 to 1");
-  if (!Number.isFinite(guidanceScale)) throw wrong("guidanceScale", guidanceScale, "a number; 1 is off");
+  if (!(temperature >= 0 && temperature < Infinity)) {
+    throw new RangeError(`temperature is ${temperature}, expected a number from 0`);
+  }
+  if (!Number.isInteger(topK) || topK < 1) throw new RangeError(`topK is ${topK}, expected a whole number from 1`);
+  if (!(topP >= 0 && topP <= 1)) throw new RangeError(`topP is ${topP}, expected a number from 0 to 1`);
+  if (!Number.isFinite(guidanceScale)) {
+    throw new RangeError(`guidanceScale is ${guidanceScale}, expected a number; 1 is off`);
+  }
 }
 
 function seedsOf(seed: number | readonly number[], batch: number): readonly number[] {

@@ -5,6 +5,10 @@ import { codecFactor } from "../models/codec.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt, type GptConfig } from "../models/gpt.ts";
 import { Vqgan, type VqganConfig } from "../models/vqgan.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { randn } from "../tensor/functions.generated.ts";
+import { tidy } from "../tensor/scope.ts";
 import { gptStage } from "./gpt.ts";
 import type { Stage } from "./loop.ts";
 import { vqganStage } from "./vqgan.ts";
@@ -63,4 +67,20 @@ function medianSeconds(stage: Stage): number {
   });
   const sorted = times.slice(WARM_UP).sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/** Speed of a 1024³ matrix product on the CPU, in GFLOP/s: the best of a few. */
+export function matmulGflops(dtype: DType): number {
+  const size = 1024;
+  return noGrad(() =>
+    tidy(() => {
+      const [a, b] = [randn([size, size]).to(dtype), randn([size, size]).to(dtype)];
+      const seconds = Array.from({ length: 5 }, () => {
+        const start = performance.now();
+        a.matmul(b);
+        return (performance.now() - start) / 1000;
+      });
+      return (2 * size ** 3) / Math.min(...seconds) / 1e9;
+    }),
+  );
 }

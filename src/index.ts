@@ -1,0 +1,16 @@
+/** The public library: networks, tensors, training stages and generation. */
+export { ClipGen, type GenerateOptions } from "./generate/pipeline.ts";
+export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
+export { Clip } from "./models/clip.ts";
+export { clipPresets, type ClipConfig } from "./models/clip-config.ts";
+export { Gpt, gptPresets, type GptConfig } from "./models/gpt.ts";
+export { sampleTokens, type SampleOptions } from "./models/sampling.ts";
+export { Vqgan, vqganPresets, type VqganConfig } from "./models/vqgan.ts";
+export { Module, type StateDict } from "./nn/module.ts";
+export { grad, noGrad } from "./tensor/autograd.ts";
+export { memoryFigures, setThreadCount, threadCount } from "./tensor/engine.ts";
+export { callOperator, hasOperator, operatorSchema } from "./tensor/operator.ts";
+export { Generator, manualSeed } from "./tensor/random.ts";
+export { readSafetensors, writeSafetensors } from "./tensor/safetensors.ts";
+export { keep, tensorScope, tidy } from "./tensor/scope.ts";
+export { Tensor, type Device } from "./tensor/tensor.ts";

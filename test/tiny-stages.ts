@@ -1,0 +1,57 @@
+import { clipTraining, gptTraining, vqganTraining, type GptTraining } from "../src/config.ts";
+import type { EncodedSet } from "../src/data/encoded.ts";
+import { clipStage } from "../src/train/clip.ts";
+import { gptStage } from "../src/train/gpt.ts";
+import type { Stage } from "../src/train/loop.ts";
+import { perceptualLoss } from "../src/train/perceptual.ts";
+import { vqganStage } from "../src/train/vqgan.ts";
+import { tinyClip, tinyGpt, tinyPictures, tinyVqgan } from "./tiny.ts";
+
+/** What a training needs in tests; `seed` decides the weights that it starts from. */
+export type TinyStage = { config: object; make: (seed: number) => Stage };
+
+const common = { batchSize: 4, precision: "float32", ema: 0.9, lr: 2e-3, seed: 3 } as const;
+
+/** Every stage with everything on that has a state: averages, discriminator, dropout, noise, a CLIP that learns along. */
+export function tinyStages(data: EncodedSet, steps: number): Record<string, TinyStage> {
+  const pictures = tinyPictures();
+  const clip = clipTraining.parse({ ...common, steps, warmup: 3 });
+  const vqgan = vqganTraining.parse({
+    ...common,
+    steps,
+    crop: 0.5,
+    discStart: 3,
+    discNdf: 8,
+    discLayers: 1,
+    reviveEvery: 4,
+    reviveUntil: 1,
+  });
+  const gpt = gptTraining.parse({ ...common, steps, warmup: 3, embeddingNoise: 0.5, conditionDrop: 0.3 });
+  const paired: GptTraining = { ...gpt, objective: { ...gpt.objective, contrastive: 0.5, reconstruction: 0.25 } };
+  const paper: GptTraining = { ...gpt, objective: { ...gpt.objective, embedding: 0.2 } };
+  const dropout = { dropout: 0.2 };
+  return {
+    clip: { config: clip, make: (seed) => clipStage({ clip: tinyClip(seed), pictures, config: clip }) },
+    vqgan: {
+      config: vqgan,
+      make: (seed) => {
+        const perceptual = perceptualLoss({ clip: tinyClip(), device: "cpu" });
+        return vqganStage({ vqgan: tinyVqgan({}, seed), pictures, config: vqgan, perceptual });
+      },
+    },
+    gpt: {
+      config: paper,
+      make: (seed) => {
+        const frozen = { clip: tinyClip(), vqgan: tinyVqgan() };
+        return gptStage({ gpt: tinyGpt(dropout, seed), data, config: paper, ...frozen });
+      },
+    },
+    "gpt with a CLIP that learns along": {
+      config: paired,
+      make: (seed) => {
+        const networks = { gpt: tinyGpt(dropout, seed), clip: tinyClip(seed), vqgan: tinyVqgan() };
+        return gptStage({ ...networks, data, config: paired });
+      },
+    },
+  };
+}
