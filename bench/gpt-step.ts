@@ -1,7 +1,8 @@
 import { gptTraining } from "../src/config.ts";
 import type { EncodedSet } from "../src/data/encoded.ts";
-import { Random } from "../src/data/random.ts";
-import { Gpt, gptPresets, type GptConfig } from "../src/models/gpt.ts";
+import { Random } from "../src/random.ts";
+import { Gpt } from "../src/models/gpt.ts";
+import { gptPresets, type GptConfig } from "../src/models/gpt-config.ts";
 import { gptStage } from "../src/train/gpt.ts";
 import { precisions, type Context, type Precision } from "./context.ts";
 import type { Measurement } from "./measure.ts";

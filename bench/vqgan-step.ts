@@ -1,8 +1,9 @@
 import { vqganTraining, type VqganTraining } from "../src/config.ts";
 import type { PictureSet } from "../src/data/pictures.ts";
-import { Random } from "../src/data/random.ts";
+import { Random } from "../src/random.ts";
 import { NLayerDiscriminator } from "../src/models/discriminator.ts";
-import { Vqgan, vqganPresets, type VqganConfig } from "../src/models/vqgan.ts";
+import { Vqgan } from "../src/models/vqgan.ts";
+import { vqganPresets, type VqganConfig } from "../src/models/vqgan-config.ts";
 import { noGrad } from "../src/tensor/autograd.ts";
 import { zeros } from "../src/tensor/functions.generated.ts";
 import { vqganStage } from "../src/train/vqgan.ts";

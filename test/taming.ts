@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fromDisk } from "../src/config.ts";
-import { vqganConfig, type VqganConfig } from "../src/models/vqgan.ts";
+import { vqganConfig, type VqganConfig } from "../src/models/vqgan-config.ts";
 
 const tamingCase = z.looseObject({ dd: z.record(z.string(), z.unknown()), n_embed: z.number(), embed_dim: z.number() });
 

@@ -1,5 +1,5 @@
-import { gptPresets } from "../models/gpt.ts";
-import { vqganPresets, type VqganConfig } from "../models/vqgan.ts";
+import { gptPresets } from "../models/gpt-config.ts";
+import { vqganPresets, type VqganConfig } from "../models/vqgan-config.ts";
 import { UserError } from "./errors.ts";
 
 /** A VQGAN's configuration by name. */

@@ -1,6 +1,6 @@
 /** Random crops and flips of pictures that are already in memory. */
 
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 export type AugmentOptions = {
   /** (N, imageSize, imageSize, 3) RGB bytes. */

@@ -1,7 +1,7 @@
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { cropAndFlip } from "./augment.ts";
 import type { PictureSet } from "./pictures.ts";
-import { BatchOrder } from "./random.ts";
+import { BatchOrder } from "../random.ts";
 
 /**
  * Batches of training pictures: shuffled, cropped, mirrored. A pure function of the step, so that a run goes on where

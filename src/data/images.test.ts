@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, ImageError } from "./images.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 let folder = "";
 beforeAll(async () => {

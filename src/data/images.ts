@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import sharp from "sharp";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import type { Rgb } from "./scenes.ts";
 
 /** Decoded pictures: (height, width, 3) RGB bytes in sRGB, rows from the top. */

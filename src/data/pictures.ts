@@ -3,7 +3,7 @@ import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
 import { loadImages, findImages } from "./image-files.ts";
 import { loadPairs, type PairOptions } from "./pairs.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 /** Pictures of one size, decoded and in memory: what every stage trains on. */
 export type PictureSet = {

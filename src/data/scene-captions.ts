@@ -1,6 +1,6 @@
 /** Sentences about scenes. */
 
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 import type { Combination, Position, Scene } from "./scenes.ts";
 
 const openings = ["", "", "", "a picture of ", "a drawing of ", "an image of ", "there is "] as const;

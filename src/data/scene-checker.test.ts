@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { checkScene } from "./scene-checker.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { type Scene, sceneAt } from "./scenes.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 import { captionCombination, captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { shapeDistances, shapeMoments } from "./scene-shapes.ts";

@@ -3,7 +3,7 @@
  * fully known, so that `checkScene` can say without any learned weights whether a generated picture shows what was asked.
  */
 
-import { Random } from "./random.ts";
+import { Random } from "../random.ts";
 
 /** Red, green and blue, each 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { cat, full } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
@@ -7,9 +6,12 @@ import { mergeHeads, scaledDotProductAttention, splitHeads } from "../nn/attenti
 import { normal, withoutInit } from "../nn/init.ts";
 import { Dropout, Embedding, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
+import { gptConfig, type GptConfig } from "./gpt-config.ts";
 import { KvCache } from "./kv-cache.ts";
 import { readConfig, readWeights, saveNetwork } from "./pretrained.ts";
 import { sampleTokens, type SampleOptions } from "./sampling.ts";
+
+const MODEL_TYPE = "clip_gen_gpt";
 
 /**
  * GPT over image tokens, conditioned on one CLIP embedding (CLIP-GEN, arXiv 2203.00386, section 3.2).
@@ -18,41 +20,6 @@ import { sampleTokens, type SampleOptions } from "./sampling.ts";
  *
  * B batch, T tokens so far, L tokens of a whole picture, C width, V codebook size, D embedding.
  */
-export type GptConfig = {
-  /** V */
-  codebookSize: number;
-  /** L: 256 for a grid of 16×16. */
-  tokenCount: number;
-  /** D */
-  conditionDim: number;
-  layers: number;
-  heads: number;
-  /** C */
-  width: number;
-  dropout: number;
-};
-
-const MODEL_TYPE = "clip_gen_gpt";
-const size = z.number().int().positive();
-const configSchema: z.ZodType<GptConfig> = z.object({
-  codebookSize: size,
-  tokenCount: size,
-  conditionDim: size,
-  layers: size,
-  heads: size,
-  width: size,
-  dropout: z.number().min(0).max(1),
-});
-
-type GptSize = Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
-
-/** `paper` is the size of section 4.1; the others train on a CPU. */
-export const gptPresets: Record<"paper" | "small" | "tiny", GptSize> = {
-  paper: { layers: 24, heads: 16, width: 1024, dropout: 0.1 }, // 340M parameters with V = 16,384
-  small: { layers: 8, heads: 6, width: 384, dropout: 0.1 }, // 15M
-  tiny: { layers: 4, heads: 4, width: 192, dropout: 0 }, // 2M, for the synthetic scenes
-};
-
 export class Gpt extends Module {
   readonly config: GptConfig;
   tokenEmbedding: Embedding;
@@ -82,7 +49,7 @@ export class Gpt extends Module {
 
   /** Reads a folder that `savePretrained` wrote. */
   static async fromPretrained(folder: string): Promise<Gpt> {
-    const config = readConfig(folder, { modelType: MODEL_TYPE, schema: configSchema });
+    const config = readConfig(folder, { modelType: MODEL_TYPE, schema: gptConfig });
     const gpt = withoutInit(() => new Gpt(config));
     tidy(() => gpt.loadStateDict(readWeights(folder)));
     return gpt.eval();

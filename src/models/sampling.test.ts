@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { settledTensors, tinyConditions, tinyGpt, tinyGptConfig } from "../../test/tiny.ts";
-import { Random } from "../data/random.ts";
+import { Random } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { memoryFigures, setThreadCount } from "../tensor/engine.ts";
 import { cat } from "../tensor/functions.generated.ts";

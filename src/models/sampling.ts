@@ -2,7 +2,7 @@ import { cat } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { Random } from "../data/random.ts";
+import { Random } from "../random.ts";
 import type { Gpt } from "./gpt.ts";
 import type { KvCache } from "./kv-cache.ts";
 

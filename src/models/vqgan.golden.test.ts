@@ -11,7 +11,8 @@ import { setThreadCount } from "../tensor/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { defaultDiscriminator, NLayerDiscriminator } from "./discriminator.ts";
 import { readWeights } from "./pretrained.ts";
-import { Vqgan, vqganPresets, type VqganConfig } from "./vqgan.ts";
+import { Vqgan } from "./vqgan.ts";
+import { vqganPresets, type VqganConfig } from "./vqgan-config.ts";
 
 describe.skipIf(!hasGolden)(`Vqgan against taming-transformers${goldenNote}`, () => {
   let golden: Golden;

@@ -7,7 +7,8 @@ import { randn, zeros } from "../tensor/functions.generated.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { NLayerDiscriminator } from "./discriminator.ts";
-import { Vqgan, vqganConfig, vqganPresets, type VqganConfig } from "./vqgan.ts";
+import { Vqgan } from "./vqgan.ts";
+import { vqganConfig, vqganPresets, type VqganConfig } from "./vqgan-config.ts";
 
 const tiny: VqganConfig = {
   ...vqganPresets.tiny32,

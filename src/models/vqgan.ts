@@ -1,101 +1,15 @@
-import { z as zod } from "zod";
 import { withoutInit } from "../nn/init.ts";
 import { Conv2d } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { codecFactor, Decoder, Encoder, type CodecConfig } from "./codec.ts";
+import { codecFactor, Decoder, Encoder } from "./codec.ts";
 import { readConfig, readWeights, saveNetwork } from "./pretrained.ts";
-import { VectorQuantizer, type Quantized, type QuantizerConfig } from "./quantizer.ts";
-
-/** Everything that decides the network. The names are those of taming-transformers' YAML, in camelCase. */
-export type VqganConfig = CodecConfig & QuantizerConfig;
-
-const count = zod.number().int().positive();
-
-/** What a `config.json` has to hold, in camelCase; fields that came later have the value that published networks mean. */
-export const vqganConfig: zod.ZodType<VqganConfig> = zod.object({
-  resolution: count,
-  inChannels: count.default(3),
-  outCh: count.default(3),
-  ch: count,
-  chMult: zod.array(count).min(1),
-  numResBlocks: count,
-  attnResolutions: zod.array(count),
-  zChannels: count,
-  doubleZ: zod.boolean().default(false),
-  dropout: zod.number().min(0).max(1).default(0),
-  patchSize: count.default(1),
-  normGroups: count.default(32),
-  groupNormEps: zod.number().positive().default(1e-6),
-  codebookSize: count,
-  embedDim: count,
-  beta: zod.number().min(0).default(0.25),
-  legacy: zod.boolean().default(true),
-  normalizeCodebook: zod.boolean().default(false),
-  rotationTrick: zod.boolean().default(false),
-});
+import { VectorQuantizer, type Quantized } from "./quantizer.ts";
+import { vqganConfig, type VqganConfig } from "./vqgan-config.ts";
 
 const MODEL_TYPE = "clip_gen_vqgan";
-
-/** The published f16 network (taming-transformers, `vqgan_imagenet_f16_16384`), which CLIP-GEN trains, too. */
-const paper: VqganConfig = {
-  resolution: 256,
-  inChannels: 3,
-  outCh: 3,
-  ch: 128,
-  chMult: [1, 1, 2, 2, 4],
-  numResBlocks: 2,
-  attnResolutions: [16],
-  zChannels: 256,
-  doubleZ: false,
-  dropout: 0,
-  patchSize: 1,
-  normGroups: 32,
-  groupNormEps: 1e-6,
-  codebookSize: 16384,
-  embedDim: 256,
-  beta: 0.25,
-  legacy: true,
-  normalizeCodebook: false,
-  rotationTrick: false,
-};
-
-/** `paper` needs a GPU to train; the others train on a CPU. */
-export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", VqganConfig>> = {
-  paper,
-  // 64×64 pixels → 8×8 tokens, 2.8M parameters.
-  small64: {
-    ...paper,
-    resolution: 64,
-    ch: 64,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [],
-    zChannels: 64,
-    patchSize: 4,
-    codebookSize: 1024,
-    embedDim: 8,
-    legacy: false,
-    normalizeCodebook: true,
-  },
-  // 32×32 pixels → 4×4 tokens: few, so that the GPT of the demo sees many pictures in its minutes.
-  tiny32: {
-    ...paper,
-    resolution: 32,
-    ch: 32,
-    chMult: [1, 2],
-    numResBlocks: 1,
-    attnResolutions: [],
-    zChannels: 64,
-    patchSize: 4,
-    codebookSize: 1024,
-    embedDim: 8,
-    legacy: false,
-    normalizeCodebook: true,
-  },
-};
 
 /** What `Vqgan.encode` gives. */
 export type Encoded = Quantized & {

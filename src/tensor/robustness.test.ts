@@ -310,8 +310,8 @@ describe("memory", () => {
       await setImmediate();
       most = Math.max(most, memoryFigures().bytes - before);
     }
-    // 12.8 GB in all.
-    expect(most).toBeLessThan(2e9);
+    // 12.8 GB in all; when the collector runs is its own affair, but it has to run.
+    expect(most).toBeLessThan(6e9);
   });
 
   test("200,000 tensors that nobody disposes of are collected", async () => {

@@ -1,7 +1,7 @@
 import type { ClipTraining } from "../config.ts";
 import { PictureBatches } from "../data/batches.ts";
 import type { PictureSet } from "../data/pictures.ts";
-import { Random } from "../data/random.ts";
+import { Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Adam } from "../optim/adam.ts";

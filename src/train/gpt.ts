@@ -1,7 +1,7 @@
 import type { GptTraining } from "../config.ts";
 import { toPixels } from "../data/batches.ts";
 import type { EncodedSet } from "../data/encoded.ts";
-import { BatchOrder, Random } from "../data/random.ts";
+import { BatchOrder, Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import type { Gpt } from "../models/gpt.ts";
@@ -37,7 +37,8 @@ export type GptStageOptions = {
  */
 export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefined } {
   const { gpt, data, config } = options;
-  requireFit(gpt, data);
+  requireFit(options);
+  requireInputs(options);
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
   gpt.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
@@ -161,11 +162,8 @@ type Learning = {
 
 /** With the contrastive term, CLIP is not frozen: embeddings come from the pictures and captions of every batch. */
 function learningClip({ config, clip, data }: GptStageOptions): Learning | undefined {
-  if (config.objective.contrastive === 0) return undefined;
   const { captions } = data;
-  if (!clip || !captions || !data.pictures) {
-    throw new Error("the contrastive term needs a CLIP, captions and the pictures (clip-gen encode --keep-pictures)");
-  }
+  if (config.objective.contrastive === 0 || !clip || !captions) return undefined;
   clip.train().setTrainable(true);
   return {
     clip,
@@ -179,11 +177,29 @@ function learningClip({ config, clip, data }: GptStageOptions): Learning | undef
   };
 }
 
-function requireFit(gpt: Gpt, data: EncodedSet): void {
-  const [h, w] = data.grid;
-  const wanted = { codebookSize: data.codebookSize, tokenCount: h * w, conditionDim: data.embedDim };
-  for (const [name, value] of Object.entries(wanted)) {
-    const own = gpt.config[name as keyof typeof wanted];
-    if (own !== value) throw new Error(`the GPT has ${name} ${own}, the encoded pictures have ${value}`);
+function requireFit({ gpt, data, vqgan, clip }: GptStageOptions): void {
+  const { codebookSize, embedDim, grid } = data;
+  const fits: [what: string, own: number | undefined, wanted: number][] = [
+    ["GPT has codebookSize", gpt.config.codebookSize, codebookSize],
+    ["GPT has tokenCount", gpt.config.tokenCount, grid[0] * grid[1]],
+    ["GPT has conditionDim", gpt.config.conditionDim, embedDim],
+    ["VQGAN has codebookSize", vqgan?.config.codebookSize, codebookSize],
+    ["CLIP has embedDim", clip?.config.embedDim, embedDim],
+  ];
+  for (const [what, own, wanted] of fits) {
+    if (own !== undefined && own !== wanted) throw new Error(`the ${what} ${own}, the encoded pictures have ${wanted}`);
+  }
+}
+
+/** What a term lacks is told before a run's folder is made. */
+function requireInputs({ config, data, vqgan, clip }: GptStageOptions): void {
+  const pictures = "the pictures (clip-gen encode --keep-pictures)";
+  const terms = [
+    { name: "reconstruction", given: vqgan && data.pictures, needs: `a VQGAN and ${pictures}` },
+    { name: "embedding", given: vqgan && clip, needs: "a VQGAN and a CLIP" },
+    { name: "contrastive", given: clip && data.captions && data.pictures, needs: `a CLIP, captions and ${pictures}` },
+  ] as const;
+  for (const { name, given, needs } of terms) {
+    if (config.objective[name] > 0 && !given) throw new Error(`the ${name} term of the objective needs ${needs}`);
   }
 }

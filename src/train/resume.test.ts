@@ -219,38 +219,37 @@ describe("the folder of a run", () => {
   const options = { device: "cpu", keep: 1 } as const;
 
   test("the newest checkpoint is that of the highest step, with eight digits too", async () => {
-    const run = RunFolder.create(newFolder(), {});
-    await run.save(9_999_999, stage.parts, options);
-    await run.save(10_000_000, stage.parts, options);
-    expect(run.latestCheckpoint()?.step).toBe(10_000_000);
-    expect(checkpointsOf(run.path)).toEqual(["step-10000000"]);
-    run.close();
+    const folderOfRun = RunFolder.create(newFolder(), {});
+    await folderOfRun.save(9_999_999, stage.parts, options);
+    await folderOfRun.save(10_000_000, stage.parts, options);
+    expect(folderOfRun.latestCheckpoint()?.step).toBe(10_000_000);
+    expect(checkpointsOf(folderOfRun.path)).toEqual(["step-10000000"]);
+    folderOfRun.close();
   });
 
   test("damaged files are named, and leftovers of a crash are no checkpoints", async () => {
-    const run = RunFolder.create(newFolder(), { lr: 1 });
-    await run.save(3, stage.parts, options);
-    run.close();
-    const state = join(run.path, "checkpoints", "step-0000003", "state.json");
-    writeFileSync(join(run.path, "checkpoints", ".tmp-1234"), "half");
-    expect(run.latestCheckpoint()?.step).toBe(3);
+    const folderOfRun = RunFolder.create(newFolder(), { lr: 1 });
+    await folderOfRun.save(3, stage.parts, options);
+    folderOfRun.close();
+    const state = join(folderOfRun.path, "checkpoints", "step-0000003", "state.json");
+    writeFileSync(join(folderOfRun.path, "checkpoints", ".tmp-1234"), "half");
+    expect(folderOfRun.latestCheckpoint()?.step).toBe(3);
     writeFileSync(state, '{"step":3');
-    expect(() => run.restore(stage.parts, stage)).toThrow(`${state} is damaged`);
+    expect(() => folderOfRun.restore(stage.parts, stage)).toThrow(`${state} is damaged`);
     writeFileSync(state, '{"step":3}');
-    expect(() => run.restore(stage.parts, stage)).toThrow(`${state} has no random_state`);
-    rmSync(join(run.path, "checkpoints"), { recursive: true });
-    expect(run.latestCheckpoint()).toBeUndefined();
-    writeFileSync(join(run.path, "config.json"), "{");
-    expect(() => RunFolder.resume(run.path, {})).toThrow("config.json is damaged");
+    expect(() => folderOfRun.restore(stage.parts, stage)).toThrow(`${state} has no random_state`);
+    rmSync(join(folderOfRun.path, "checkpoints"), { recursive: true });
+    expect(folderOfRun.latestCheckpoint()).toBeUndefined();
+    writeFileSync(join(folderOfRun.path, "config.json"), "{");
+    expect(() => RunFolder.resume(folderOfRun.path, {})).toThrow("config.json is damaged");
   });
 
   test("a checkpoint of other networks is refused", async () => {
-    const run = RunFolder.create(newFolder(), {});
-    await run.save(1, stage.parts, options);
-    const other = named("gpt").make(1);
-    expect(() => run.restore({ model: other.parts["model"] ?? stage }, stage)).toThrow(
-      "these weights do not fit this Gpt",
-    );
-    run.close();
+    const folderOfRun = RunFolder.create(newFolder(), {});
+    await folderOfRun.save(1, stage.parts, options);
+    const { model } = named("gpt").make(1).parts;
+    if (!model) throw new Error("the stage has no model");
+    expect(() => folderOfRun.restore({ model }, stage)).toThrow("these weights do not fit this Gpt");
+    folderOfRun.close();
   });
 });
