@@ -16,9 +16,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, "native");
 
 const HOW_TO_INSTALL = `clip-gen needs libtorch (1.13 or newer) and a C++ compiler. Any one of these gives libtorch:
-  sudo apt-get install g++ libtorch-dev        Debian and Ubuntu
-  pip install torch                            newer, faster, and with CUDA where there is a GPU
-  LIBTORCH=/path/to/libtorch                   an unpacked libtorch archive
+  sudo apt-get install g++ libtorch-dev libopenblas0-openmp      Debian 12 and newer, Ubuntu 24.04 and newer
+  pip install torch                                              newer, and with CUDA where there is a GPU
+  LIBTORCH=/path/to/libtorch                                     an unpacked libtorch archive
 Then run: npx clip-gen doctor --build`;
 
 class SetupError extends Error {}
@@ -35,7 +35,8 @@ function inspectFolder(folder, source) {
 function pythonTorch() {
   const script =
     "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
-  for (const python of ["python3", "python"]) {
+  // scripts/setup makes this environment where the distribution's libtorch is too old.
+  for (const python of [join(root, ".setup/python/bin/python3"), "python3", "python"]) {
     const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
     const folder = status === 0 ? stdout.trim() : "";
     const found = folder && inspectFolder(folder, `the torch of ${python}`);

@@ -17,7 +17,7 @@ import { trainGenerator } from "../train/generator.ts";
 import { choosePrecision } from "../train/precision.ts";
 import type { DemoFlags } from "./demo.ts";
 import { UserError } from "./errors.ts";
-import { numberFlag } from "./generate.ts";
+import { numberFlag } from "./number-flag.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { countPrinter, duration, progressPrinter } from "./progress.ts";
 

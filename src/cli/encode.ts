@@ -1,17 +1,6 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { writeEncoded } from "../data/encoded.ts";
-import { Clip } from "../models/clip.ts";
-import { Vqgan } from "../models/vqgan.ts";
-import { parseDevice } from "../tensor/engine.ts";
-import { encodePictures } from "../train/encode.ts";
-import { UserError } from "./errors.ts";
-import { interruptSignal } from "./interrupt.ts";
-import { countPrinter } from "./progress.ts";
-import { trainingPictures } from "./train-vqgan.ts";
 
-type Flags = {
+export type EncodeFlags = {
   clip: string;
   vqgan: string;
   output: string;
@@ -37,29 +26,8 @@ export function encodeCommand(program: Command): void {
     .option("--batch-size <n>", "pictures at a time", "64")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--scenes <n>", "encode this many synthetic scenes in place of pictures")
-    .action(async (paths: string[], flags: Flags) => {
-      if (existsSync(join(flags.output, "index.json"))) throw new UserError(`${flags.output} exists already`);
-      const device = parseDevice(flags.device);
-      const clip = (await Clip.fromPretrained(flags.clip)).to(device);
-      const vqgan = (await Vqgan.fromPretrained(flags.vqgan)).to(device);
-      const size = flags.size === undefined ? vqgan.config.resolution : Number(flags.size);
-      const pictures = await trainingPictures(paths, flags, size);
-      const { signal, done } = interruptSignal("stopping; nothing has been written");
-      try {
-        const encoded = await encodePictures(pictures, {
-          clip,
-          vqgan,
-          device,
-          signal,
-          flip: flags.flip,
-          keepPictures: flags.keepPictures ?? false,
-          batchSize: Number(flags.batchSize),
-          onProgress: countPrinter("encoding pictures"),
-        });
-        writeEncoded(flags.output, encoded);
-      } finally {
-        done();
-      }
-      console.log(`finished: ${flags.output}`);
+    .action(async (paths: string[], flags: EncodeFlags) => {
+      const { runEncode } = await import("./encode-run.ts");
+      await runEncode(paths, flags);
     });
 }

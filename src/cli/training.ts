@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Option, type Command } from "commander";
 import type { CommonTraining } from "../config.ts";
-import type { PictureSet } from "../data/pictures.ts";
+import { drawScenes, readPictures, type PictureSet } from "../data/pictures.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { writeFolderAtomic } from "../io/atomic.ts";
 import { runStage, type Stage } from "../train/loop.ts";
@@ -10,20 +9,9 @@ import { choosePrecision } from "../train/precision.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { duration, progressPrinter } from "./progress.ts";
-
-export type TrainingFlags = { output: string; resume?: boolean; dryRun?: boolean; saveDtype: "float32" | "bfloat16" };
-
-export function addTrainingFlags(command: Command): void {
-  command
-    .option("--resume", "go on with the run in this folder, exactly where its newest checkpoint left it")
-    .addOption(
-      new Option("--save-dtype <name>", "what the finished weights are saved in; bfloat16 halves the file")
-        .choices(["float32", "bfloat16"])
-        .default("float32"),
-    )
-    .option("--dry-run", "build everything, do one step, write nothing");
-}
+import { numberFlag } from "./number-flag.ts";
+import { countPrinter, duration, progressPrinter } from "./progress.ts";
+import type { TrainingFlags } from "./training-flags.ts";
 
 /** Runs a stage from the command line: says what it does, saves on Ctrl-C, and writes the finished network. */
 export async function runTraining(
@@ -89,4 +77,27 @@ export function reportSkipped({ skipped, count }: PictureSet): void {
   console.log(`${skipped.length} could not be read and are passed over:`);
   for (const { file, reason } of skipped.slice(0, 10)) console.log(`  ${file}: ${reason}`);
   if (skipped.length > 10) console.log(`  and ${skipped.length - 10} more`);
+}
+
+/** Pictures to train a generator on: folders, or synthetic scenes without the combinations that are kept apart. */
+export async function trainingPictures(
+  paths: readonly string[],
+  flags: { scenes?: string },
+  size: number,
+): Promise<PictureSet> {
+  if (flags.scenes !== undefined) {
+    return drawScenes({ count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }), size, seed: 2, heldOut: "exclude" });
+  }
+  if (paths.length === 0) throw new UserError("give folders with pictures, or --scenes 20000");
+  const pictures = await readPictures(paths, { size, onProgress: countPrinter("reading pictures") });
+  reportSkipped(pictures);
+  return pictures;
+}
+
+/** Runs with the averaged weights where the stage keeps an average. */
+export async function averaged(
+  stage: { ema: { with(run: () => Promise<void>): Promise<void> } | undefined },
+  run: () => Promise<void>,
+): Promise<void> {
+  await (stage.ema ? stage.ema.with(run) : run());
 }

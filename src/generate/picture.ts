@@ -49,7 +49,9 @@ export class GeneratedPicture {
       .png()
       .toBuffer();
     const { origin } = this;
-    return addPngText(png, { Software: "clip-gen", Description: origin.prompt, "clip-gen": JSON.stringify(origin) });
+    // PNG allows no NUL in a text; JSON writes it as an escape.
+    const description = origin.prompt.replaceAll("\0", "");
+    return addPngText(png, { Software: "clip-gen", Description: description, "clip-gen": JSON.stringify(origin) });
   }
 
   /** Writes the PNG and gives the path: `pizza.png`, or `pizza-2.png` where the name is taken. Never overwrites. */

@@ -1,0 +1,76 @@
+import { writeFileExclusive } from "../io/atomic.ts";
+import { dirname, extname } from "node:path";
+import { mkdirSync } from "node:fs";
+import { pictureGrid } from "../data/picture-grid.ts";
+import { ClipGen, type GenerateOptions } from "../generate/pipeline.ts";
+import type { GeneratedPicture } from "../generate/picture.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { UserError } from "./errors.ts";
+import { interruptSignal } from "./interrupt.ts";
+import type { DrawingFlags } from "./generate.ts";
+import { numberFlag } from "./number-flag.ts";
+
+export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
+  await draw(flags, (model, options) => model.generate(prompt, options));
+}
+
+export async function runVary(picture: string, flags: DrawingFlags): Promise<void> {
+  await draw(flags, (model, options) => model.vary(picture, options));
+}
+
+async function draw(
+  flags: DrawingFlags,
+  run: (model: ClipGen, options: GenerateOptions) => Promise<GeneratedPicture[]>,
+): Promise<void> {
+  const options = drawingOptions(flags);
+  if (![".png", ""].includes(extname(flags.output).toLowerCase())) {
+    throw new UserError(`--output ${flags.output}: pictures are written as .png`);
+  }
+  const model = await ClipGen.fromPretrained(flags.model, { device: parseDevice(flags.device) });
+  const { signal, done } = interruptSignal("stopping; nothing has been written");
+  try {
+    const pictures = await run(model, { ...options, signal });
+    const written = await write(pictures, flags);
+    if (flags.json) console.log(JSON.stringify(written, undefined, 2));
+    else for (const { file, seed, score } of written) console.log(`${file}  seed ${seed}  score ${score.toFixed(4)}`);
+  } finally {
+    done();
+  }
+}
+
+type Written = { file: string; seed: number; score: number };
+
+async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags): Promise<Written[]> {
+  const output = extname(flags.output) === "" ? `${flags.output}.png` : flags.output;
+  mkdirSync(dirname(output), { recursive: true });
+  if (!flags.grid) {
+    const written: Written[] = [];
+    for (const picture of pictures)
+      written.push({ file: await picture.save(output), seed: picture.seed, score: picture.score });
+    return written;
+  }
+  const size = pictures[0]?.size ?? 0;
+  const columns = Math.ceil(Math.sqrt(pictures.length));
+  const grid = await pictureGrid(Buffer.concat(pictures.map((picture) => picture.pixels)), { size, columns });
+  const file = writeFileExclusive(output, grid.png);
+  return pictures.map(({ seed, score }) => ({ file, seed, score }));
+}
+
+function drawingOptions(flags: DrawingFlags): GenerateOptions {
+  const count = numberFlag("--number", flags.number, { least: 1, whole: true });
+  const options: GenerateOptions = {
+    count,
+    candidates: Math.max(
+      count,
+      numberFlag("--candidates", flags.candidates ?? flags.number, { least: 1, whole: true }),
+    ),
+    seed: numberFlag("--seed", flags.seed, { least: 0, whole: true }),
+    temperature: numberFlag("--temperature", flags.temperature, { least: 0 }),
+    topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
+    guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
+    batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
+  };
+  if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });
+  if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
+  return options;
+}

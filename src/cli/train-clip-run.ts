@@ -1,0 +1,53 @@
+import { clipTraining, toDisk } from "../config.ts";
+import { drawScenes, joinPictures, readPairs, type PictureSet } from "../data/pictures.ts";
+import { trainBpe } from "../io/tokenizers/train-bpe.ts";
+import { Clip } from "../models/clip.ts";
+import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
+import { clipStage } from "../train/clip.ts";
+import { readSettings } from "./settings.ts";
+import { countPrinter } from "./progress.ts";
+import { UserError } from "./errors.ts";
+import { numberFlag } from "./number-flag.ts";
+import { averaged, reportSkipped, runTraining } from "./training.ts";
+import type { TrainClipFlags } from "./train-clip.ts";
+
+export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
+  const config = readSettings(clipTraining, flags);
+  if (!isPreset(flags.preset)) {
+    throw new UserError(`unknown preset ${flags.preset}; known: ${Object.keys(clipPresets).join(", ")}`);
+  }
+  const preset = clipPresets[flags.preset];
+  const pictures = await picturesOf(paths, flags, preset.vision.imageSize);
+  const tokenizer = trainBpe((pictures.captions ?? []).flat(), { vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }) });
+  const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
+  const clip = new Clip({ ...preset, text }, tokenizer);
+  const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...config };
+  const stage = clipStage({ clip, pictures, config });
+  await runTraining(stage, {
+    flags,
+    config: toDisk(described),
+    settings: config,
+    parameters: clip.parameterCount,
+    finish: (folder) => averaged(stage, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+    finishName: "clip",
+  });
+}
+
+async function picturesOf(paths: string[], flags: TrainClipFlags, size: number): Promise<PictureSet> {
+  if (flags.scenes !== undefined) {
+    return drawScenes({ count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }), size, seed: 1, heldOut: "include" });
+  }
+  if (paths.length === 0) throw new UserError("give pairs of pictures and captions, or --scenes 50000");
+  const sets = [];
+  for (const path of paths) {
+    const options = flags.split === undefined ? {} : { split: flags.split };
+    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures"), ...options }));
+  }
+  const pictures = joinPictures(sets);
+  reportSkipped(pictures);
+  return pictures;
+}
+
+function isPreset(name: string): name is ClipPresetName {
+  return name in clipPresets;
+}

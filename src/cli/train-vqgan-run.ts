@@ -1,0 +1,32 @@
+import { toDisk, vqganTraining } from "../config.ts";
+import { drawScenes, readPictures, type PictureSet } from "../data/pictures.ts";
+import { Clip } from "../models/clip.ts";
+import { Vqgan } from "../models/vqgan.ts";
+import { vqganPresets } from "../models/vqgan-config.ts";
+import { perceptualLoss } from "../train/perceptual.ts";
+import { vqganStage } from "../train/vqgan.ts";
+import { UserError } from "./errors.ts";
+import { vqganPreset } from "./presets.ts";
+import { countPrinter } from "./progress.ts";
+import { readSettings } from "./settings.ts";
+import { averaged, runTraining, trainingPictures } from "./training.ts";
+import type { TrainVqganFlags } from "./train-vqgan.ts";
+
+export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
+  const config = readSettings(vqganTraining, flags);
+  const preset = vqganPreset(flags.preset);
+  const pictures = await trainingPictures(paths, flags, preset.resolution);
+  const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
+  const perceptual = perceptualLoss({ clip, lpips: flags.lpips, device: config.device });
+  const vqgan = new Vqgan(preset);
+  const described = { stage: "vqgan", preset: flags.preset, pictures: pictures.count, ...config };
+  const stage = vqganStage({ vqgan, pictures, config, perceptual });
+  await runTraining(stage, {
+    flags,
+    config: toDisk(described),
+    settings: config,
+    parameters: vqgan.parameterCount,
+    finishName: "vqgan",
+    finish: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+  });
+}
