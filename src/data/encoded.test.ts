@@ -1,0 +1,157 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { settledTensors, temporaryFolder } from "../../test/tiny.ts";
+import { memoryFigures } from "../tensor/engine.ts";
+import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
+import { tidy } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { readEncoded, writeEncoded, type EncodedSet } from "./encoded.ts";
+
+const [count, views, length, embedDim, size] = [7, 2, 6, 3, 4];
+const numbers = (amount: number, limit: number): number[] => Array.from({ length: amount }, (_, i) => (i * 31) % limit);
+
+const plain: EncodedSet = {
+  count,
+  views,
+  grid: [2, 3],
+  codebookSize: 50,
+  embedDim,
+  tokens: Int32Array.from(numbers(count * views * length, 50)),
+  embeddings: Float32Array.from(numbers(count * views * embedDim, 97), (value) => value / 97),
+  names: Array.from({ length: count }, (_, i) => `pictures/кот ${i}.png`),
+};
+const whole: EncodedSet = {
+  ...plain,
+  captions: plain.names.map((name, i) => (i === 2 ? [] : [`a ${name}`, "again"])),
+  pictures: { images: Uint8Array.from(numbers(count * views * size * size * 3, 256)), size },
+};
+
+const folder = temporaryFolder();
+let made = 0;
+const newFolder = (): string => join(folder, String((made += 1)));
+
+describe("an encoded set", () => {
+  test.each([
+    ["plain", plain, 16_384, 1],
+    ["whole", whole, 3, 3],
+    ["whole", whole, 7, 1],
+    ["plain", plain, 1, 7],
+  ])("comes back from disk as it was: %s", (_, set, shardSize, shards) => {
+    const path = newFolder();
+    writeEncoded(path, set, { shardSize });
+    expect(readdirSync(path)).toHaveLength(shards + 1);
+    expect(readEncoded(path)).toEqual(set);
+  });
+
+  test("leaves no tensors behind", async () => {
+    const path = newFolder();
+    const before = await settledTensors();
+    writeEncoded(path, whole);
+    readEncoded(path);
+    expect(memoryFigures().tensors).toBe(before);
+  });
+
+  test("is never overwritten, but what a crash left half-written is", () => {
+    const path = newFolder();
+    mkdirSync(path);
+    writeFileSync(join(path, "shard-00000.safetensors"), "half");
+    expect(() => readEncoded(path)).toThrow(
+      "holds no encoded pictures (index.json is missing); make them with: clip-gen encode",
+    );
+    writeEncoded(path, plain);
+    const index = readFileSync(join(path, "index.json"), "utf8");
+    expect(() => writeEncoded(path, whole)).toThrow(`${path} already holds encoded pictures; choose another folder`);
+    expect(readFileSync(join(path, "index.json"), "utf8")).toBe(index);
+    expect(readEncoded(path)).toEqual(plain);
+  });
+
+  test("writes names in snake_case", () => {
+    const path = newFolder();
+    writeEncoded(path, whole);
+    expect(JSON.parse(readFileSync(join(path, "index.json"), "utf8"))).toMatchObject({
+      format: "clip-gen encoded pictures",
+      codebook_size: 50,
+      embed_dim: 3,
+      picture_size: 4,
+    });
+  });
+});
+
+describe("damage is told with the name of the file", () => {
+  let path: string;
+  let index: string;
+  let shard: string;
+
+  const fresh = (): void => {
+    path = newFolder();
+    index = join(path, "index.json");
+    shard = join(path, "shard-00001.safetensors");
+    writeEncoded(path, whole, { shardSize: 4 });
+  };
+
+  const wrongIndex: [object, string][] = [
+    [{ count: 8 }, "tells of 8 pictures, but has 7 names"],
+    [{ count: 1e15, names: [], captions: [] }, "tells of 1000000000000000 pictures, but has 0 names"],
+    [{ captions: [[]] }, "captions for 1"],
+    [{ format: "something else" }, "is no index of encoded pictures"],
+    [{ version: 2 }, "is no index of encoded pictures"],
+    [{ embed_dim: -3 }, "is no index of encoded pictures"],
+    [{ shards: ["../../secrets.safetensors"] }, "is no index of encoded pictures"],
+    [{ shards: ["shard-00000.safetensors"] }, "the index tells of 7 pictures, the shards hold 4"],
+    [{ shards: ["shard-00000.safetensors", "shard-00009.safetensors"] }, "shard-00009.safetensors"],
+    [{ embed_dim: 5 }, "embeddings is float32 [4, 2, 3], the index asks for float32 [4, 2, 5]"],
+    [{ views: 1 }, "tokens is int32 [4, 2, 6], the index asks for int32 [4, 1, 6]"],
+    [{ grid: [3, 3] }, "tokens is int32 [4, 2, 6], the index asks for int32 [4, 2, 9]"],
+    [{ picture_size: 8 }, "images is uint8 [4, 2, 4, 4, 3], the index asks for uint8 [4, 2, 8, 8, 3]"],
+    [{ codebook_size: 20 }, "the codebook has 20"],
+  ];
+  test.each(wrongIndex)("an index with %j", (changes, message) => {
+    fresh();
+    const json: object = JSON.parse(readFileSync(index, "utf8"));
+    writeFileSync(index, JSON.stringify({ ...json, ...changes }));
+    expect(() => readEncoded(path)).toThrow(message);
+  });
+
+  test("an index that is cut short", () => {
+    fresh();
+    truncateSync(index, 40);
+    expect(() => readEncoded(path)).toThrow(`${index} is no JSON`);
+  });
+
+  test("a shard that is missing or cut short", () => {
+    fresh();
+    truncateSync(shard, 100);
+    expect(() => readEncoded(path)).toThrow(shard);
+    unlinkSync(shard);
+    expect(existsSync(shard)).toBe(false);
+    expect(() => readEncoded(path)).toThrow(shard);
+  });
+
+  const wrongShards: [string, Tensor | undefined, string][] = [
+    ["tokens", Tensor.from(new Int32Array(3 * 2 * 6).fill(-1), [3, 2, 6]), "holds the token -1, the codebook has 50"],
+    [
+      "tokens",
+      Tensor.from(new Float32Array(3 * 2 * 6), [3, 2, 6]),
+      "tokens is float32 [3, 2, 6], the index asks for int32",
+    ],
+    [
+      "embeddings",
+      Tensor.from(new Float32Array(2 * 2 * 3), [2, 2, 3]),
+      "embeddings is float32 [2, 2, 3], the index asks for float32 [3, 2, 3]",
+    ],
+    ["images", undefined, "has no tensor images"],
+    ["tokens", undefined, "has no tensor tokens"],
+  ];
+  test.each(wrongShards)("a shard with other %s", (name, tensor, message) => {
+    fresh();
+    tidy(() => {
+      const tensors = readSafetensors(shard);
+      if (tensor) tensors.set(name, tensor);
+      else tensors.delete(name);
+      writeSafetensors(shard, tensors);
+    });
+    expect(() => readEncoded(path)).toThrow(shard);
+    expect(() => readEncoded(path)).toThrow(message);
+  });
+});
