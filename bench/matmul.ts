@@ -1,4 +1,4 @@
-import { cpuFlags } from "../src/tensor/engine.ts";
+import { cpuFlags } from "../src/tensor/cpu.ts";
 import { ones, randn } from "../src/tensor/functions.generated.ts";
 import { keep, tidy } from "../src/tensor/scope.ts";
 import { type Context, type Precision, plan } from "./context.ts";

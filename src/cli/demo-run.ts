@@ -9,7 +9,7 @@ import { rightOf, scoreScenes, type SceneResult } from "../generate/scene-score.
 import { writeFileAtomic } from "../io/atomic.ts";
 import { Clip } from "../models/clip.ts";
 import { gptPresets } from "../models/gpt-config.ts";
-import { writeJson } from "../models/pretrained.ts";
+import { writeJson } from "../io/json.ts";
 import { vqganPresets } from "../models/vqgan-config.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { gptStepSeconds, vqganStepSeconds } from "../train/calibrate.ts";

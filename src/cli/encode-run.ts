@@ -17,7 +17,8 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
   const device = parseDevice(flags.device);
   const clip = (await Clip.fromPretrained(flags.clip)).to(device);
   const vqgan = (await Vqgan.fromPretrained(flags.vqgan)).to(device);
-  const size = flags.size === undefined ? vqgan.config.resolution : numberFlag("--size", flags.size, { least: 1, whole: true });
+  const size =
+    flags.size === undefined ? vqgan.config.resolution : numberFlag("--size", flags.size, { least: 1, whole: true });
   const pictures = await trainingPictures(paths, flags, size);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {

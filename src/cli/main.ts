@@ -1,6 +1,18 @@
 import { Command, CommanderError } from "commander";
+import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { encodeCommand } from "./encode.ts";
 import { reportError } from "./errors.ts";
+import { generateCommand, varyCommand } from "./generate.ts";
+import { inspectCommand } from "./inspect.ts";
+import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
+import { trainAllCommand } from "./train-all.ts";
+import { trainClipCommand } from "./train-clip.ts";
+import { trainGptCommand } from "./train-gpt.ts";
+import { trainVqganCommand } from "./train-vqgan.ts";
+
+// A command's file has its flags alone, and imports what it runs when it runs: help is quick that way, and comes where
+// the engine does not load.
 
 /** Runs the command line; errors become one message and the exit code 1. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -8,13 +20,21 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("Train a text-to-image generator on pictures without captions, and draw with it.")
     .showHelpAfterError("(clip-gen --help tells more)")
     .enablePositionalOptions();
+  demoCommand(program);
+  // Options after `train clip` belong to `train clip`, although `train` by itself has some of the same.
+  const train = trainAllCommand(program).enablePositionalOptions();
+  trainClipCommand(train);
+  trainVqganCommand(train);
+  trainGptCommand(train);
+  encodeCommand(program);
+  generateCommand(program);
+  varyCommand(program);
+  embedCommand(program);
+  tokenizeCommand(program);
+  reconstructCommand(program);
+  inspectCommand(program);
+  doctorCommand(program);
   try {
-    doctorCommand(program);
-    // All other commands load the engine. The doctor has to work where it does not load.
-    if (argv[2] !== "doctor") {
-      const { addCommands } = await import("./commands.ts");
-      addCommands(program);
-    }
     await program.parseAsync(argv);
   } catch (error) {
     if (!(error instanceof CommanderError)) reportError(error);

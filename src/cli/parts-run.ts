@@ -57,10 +57,7 @@ export async function runReconstruct(files: string[], flags: PartsFlags): Promis
   const size = vqgan.config.resolution;
   const results = [];
   for (const file of files) results.push({ file, ...(await reconstruct(vqgan, file)) });
-  const pixels = [
-    ...results.map(({ original }) => original),
-    ...results.map(({ reconstruction }) => reconstruction),
-  ];
+  const pixels = [...results.map(({ original }) => original), ...results.map(({ reconstruction }) => reconstruction)];
   const grid = await pictureGrid(Buffer.concat(pixels), { size, columns: results.length });
   mkdirSync(dirname(flags.output), { recursive: true });
   const output = writeFileExclusive(flags.output, grid.png);

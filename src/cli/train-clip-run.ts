@@ -18,7 +18,9 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
   }
   const preset = clipPresets[flags.preset];
   const pictures = await picturesOf(paths, flags, preset.vision.imageSize);
-  const tokenizer = trainBpe((pictures.captions ?? []).flat(), { vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }) });
+  const tokenizer = trainBpe((pictures.captions ?? []).flat(), {
+    vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }),
+  });
   const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
   const clip = new Clip({ ...preset, text }, tokenizer);
   const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...config };
@@ -35,7 +37,12 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
 
 async function picturesOf(paths: string[], flags: TrainClipFlags, size: number): Promise<PictureSet> {
   if (flags.scenes !== undefined) {
-    return drawScenes({ count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }), size, seed: 1, heldOut: "include" });
+    return drawScenes({
+      count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }),
+      size,
+      seed: 1,
+      heldOut: "include",
+    });
   }
   if (paths.length === 0) throw new UserError("give pairs of pictures and captions, or --scenes 50000");
   const sets = [];

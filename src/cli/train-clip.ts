@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { clipTraining } from "../config.ts";
 import { clipPresets } from "../models/clip-config.ts";
-import { addSettings } from "./settings.ts";
+import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
 export type TrainClipFlags = TrainingFlags & {

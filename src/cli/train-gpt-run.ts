@@ -2,7 +2,6 @@ import { gptObjectives, gptTraining, toDisk } from "../config.ts";
 import { readEncoded } from "../data/encoded.ts";
 import { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
-import { gptPresets } from "../models/gpt-config.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { gptObjectives, gptTraining } from "../config.ts";
 import { gptPresets } from "../models/gpt-config.ts";
-import { addSettings } from "./settings.ts";
+import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
 export type TrainGptFlags = TrainingFlags & { preset: string; objective: string; clip?: string; vqgan?: string };

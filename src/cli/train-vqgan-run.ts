@@ -1,13 +1,9 @@
 import { toDisk, vqganTraining } from "../config.ts";
-import { drawScenes, readPictures, type PictureSet } from "../data/pictures.ts";
 import { Clip } from "../models/clip.ts";
 import { Vqgan } from "../models/vqgan.ts";
-import { vqganPresets } from "../models/vqgan-config.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
-import { UserError } from "./errors.ts";
 import { vqganPreset } from "./presets.ts";
-import { countPrinter } from "./progress.ts";
 import { readSettings } from "./settings.ts";
 import { averaged, runTraining, trainingPictures } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";

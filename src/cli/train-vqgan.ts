@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { vqganTraining } from "../config.ts";
 import { vqganPresets } from "../models/vqgan-config.ts";
-import { addSettings } from "./settings.ts";
+import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
 export type TrainVqganFlags = TrainingFlags & { preset: string; scenes?: string; clip?: string; lpips?: string };

@@ -86,7 +86,12 @@ export async function trainingPictures(
   size: number,
 ): Promise<PictureSet> {
   if (flags.scenes !== undefined) {
-    return drawScenes({ count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }), size, seed: 2, heldOut: "exclude" });
+    return drawScenes({
+      count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }),
+      size,
+      seed: 2,
+      heldOut: "exclude",
+    });
   }
   if (paths.length === 0) throw new UserError("give folders with pictures, or --scenes 20000");
   const pictures = await readPictures(paths, { size, onProgress: countPrinter("reading pictures") });

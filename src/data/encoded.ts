@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { fromDisk, toDisk } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
+import { readJson } from "../io/json.ts";
 import { SafetensorsFile } from "../io/safetensors.ts";
 import { writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
@@ -123,13 +124,7 @@ function readIndex(folder: string): Index {
   if (!existsSync(file)) {
     throw new Error(`${folder} holds no encoded pictures (index.json is missing); make them with: clip-gen encode`);
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new Error(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  const parsed = indexSchema.safeParse(fromDisk(json));
+  const parsed = indexSchema.safeParse(fromDisk(readJson(file)));
   if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${z.prettifyError(parsed.error)}`);
   const { count, names, captions = names } = parsed.data;
   if (names.length !== count || captions.length !== count) {

@@ -6,7 +6,7 @@ import { clipPreprocess } from "../data/clip-preprocess.ts";
 import { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Gpt } from "../models/gpt.ts";
-import { readJson, writeJson } from "../models/pretrained.ts";
+import { readJson, writeJson } from "../io/json.ts";
 import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";

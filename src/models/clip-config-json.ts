@@ -19,6 +19,8 @@ type TowerKey = "hidden_size" | "intermediate_size" | "num_hidden_layers" | "num
 const activation = z.enum(["quick_gelu", "gelu"]).default("quick_gelu");
 
 const huggingFace = z.object({
+  // Relatives of CLIP (SigLIP, AltCLIP …) have the same fields and another arithmetic.
+  model_type: z.literal("clip").default("clip"),
   projection_dim: size.default(published.embedDim),
   text_config: tower(published.text)
     .extend({

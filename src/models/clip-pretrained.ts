@@ -1,11 +1,12 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { readJson, writeJson } from "../io/json.ts";
 import { ClipTokenizer } from "../io/tokenizers/clip-tokenizer.ts";
 import { clipConfigFromShapes, clipStateDict } from "./clip-checkpoint.ts";
 import { clipConfigJson, parseClipConfig } from "./clip-config-json.ts";
 import type { ClipConfig } from "./clip-config.ts";
 import type { Clip } from "./clip.ts";
-import { readJson, readWeights, saveNetwork, writeJson } from "./pretrained.ts";
+import { readWeights, saveNetwork } from "./pretrained.ts";
 
 // A CLIP on disk is what Hugging Face's CLIPModel saves: config.json, model.safetensors, tokenizer.json and
 // preprocessor_config.json.
@@ -35,7 +36,12 @@ function readClipConfig(folder: string): ClipConfig | undefined {
     .find((path) => existsSync(path));
   if (file === undefined) return undefined;
   const preprocessor = join(folder, "preprocessor_config.json");
-  return parseClipConfig(readJson(file), existsSync(preprocessor) ? readJson(preprocessor) : {});
+  const [json, preprocessorJson] = [readJson(file), existsSync(preprocessor) ? readJson(preprocessor) : {}];
+  try {
+    return parseClipConfig(json, preprocessorJson);
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
 }
 
 /** Writes a CLIP so that Hugging Face's `CLIPModel.from_pretrained` reads it, too. */

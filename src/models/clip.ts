@@ -5,6 +5,7 @@ import { Embedding, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { cat, full } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tokenTensor } from "./clip-text.ts";
 import { readClip, saveClip } from "./clip-pretrained.ts";
@@ -42,10 +43,12 @@ export class Clip extends Module {
 
   /** Reads a folder as Hugging Face saves it, or a weights file with the names of OpenAI or open_clip. */
   static async fromPretrained(path: string): Promise<Clip> {
-    const { config, state, tokenizer } = readClip(path);
-    const clip = withoutInit(() => new Clip(config, tokenizer));
-    clip.loadStateDict(state);
-    return clip.eval();
+    return tidy(() => {
+      const { config, state, tokenizer } = readClip(path);
+      const clip = withoutInit(() => new Clip(config, tokenizer));
+      clip.loadStateDict(state);
+      return clip.eval();
+    });
   }
 
   /** Writes a folder that Hugging Face's `CLIPModel` reads, too. */

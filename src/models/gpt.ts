@@ -94,6 +94,11 @@ export class Gpt extends Module {
     return this.head.forward(this.norm.forward(x)).to("float32");
   }
 
+  override dispose(): void {
+    super.dispose();
+    this.#mask.dispose();
+  }
+
   /** An empty cache for a batch of this size. */
   createCache(batch: number): KvCache {
     const { layers, heads, width, tokenCount } = this.config;

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { fromDisk, toDisk } from "../config.ts";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { readJson, writeJson } from "../io/json.ts";
 import { findStateDict } from "../io/state-dict.ts";
 import { readTorchArchive } from "../io/torch-archive.ts";
 import type { Module } from "../nn/module.ts";
@@ -57,19 +57,6 @@ export function readWeights(path: string): Map<string, Tensor> {
   return new Map(
     Array.from(stored, ([name, tensor]) => [name, Tensor.fromBytes(tensor.data, tensor.shape, tensor.dtype)]),
   );
-}
-
-export function readJson(file: string): unknown {
-  if (!existsSync(file)) throw new Error(`${file} does not exist`);
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new Error(`${file} is no JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
-export function writeJson(file: string, value: unknown): void {
-  writeFileAtomic(file, `${JSON.stringify(value, undefined, 2)}\n`);
 }
 
 function keysToDisk(config: object): object {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { native } from "./native.ts";
 import type { Device } from "./tensor.ts";
 
@@ -32,16 +31,6 @@ export function availableDevices(): Device[] {
 /** Waits until a device has done all that it was given; a CPU always has. */
 export function synchronize(device: Device): void {
   native.synchronize(device);
-}
-
-/** Instruction sets that matter for the choice of precision, as Linux names them. */
-export function cpuFlags(): ReadonlySet<string> {
-  try {
-    const flags = /^flags\s*:\s*(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1];
-    return new Set(flags?.split(" ") ?? []);
-  } catch {
-    return new Set();
-  }
 }
 
 /** A device by name: `cpu`, `cuda`, `cuda:1`. Throws when this machine does not have it. */

@@ -7,7 +7,7 @@ import { writeFolderAtomic } from "../io/atomic.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import type { GptConfig } from "../models/gpt-config.ts";
-import { writeJson } from "../models/pretrained.ts";
+import { writeJson } from "../io/json.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import type { VqganConfig } from "../models/vqgan-config.ts";
 import { parseDevice } from "../tensor/engine.ts";

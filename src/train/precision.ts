@@ -1,5 +1,5 @@
 import type { DType } from "../tensor/dtype.ts";
-import { cpuFlags } from "../tensor/engine.ts";
+import { cpuFlags } from "../tensor/cpu.ts";
 import type { Device } from "../tensor/tensor.ts";
 
 export type Precision = "auto" | "float32" | "bfloat16";
