@@ -124,5 +124,5 @@ function print(value: object, indent = ""): void {
 
 function show(value: unknown): string {
   if (Array.isArray(value)) return value.map((item) => show(item)).join(", ");
-  return typeof value === "number" && Number.isInteger(value) ? value.toLocaleString("en") : String(value);
+  return String(value);
 }

@@ -51,6 +51,12 @@ const metricsOf = (path: string): unknown[] =>
 
 const checkpointsOf = (path: string): string[] => readdirSync(join(path, "checkpoints")).toSorted();
 
+/** What a stage saves beside its model, the model's average, and the optimizer. */
+const own: Record<string, string[]> = {
+  vqgan: ["codes", "discriminator", "disc_optimizer"],
+  "gpt with a CLIP that learns along": ["clip"],
+};
+
 type Whole = { path: string; state: Record<string, unknown>; metrics: unknown[] };
 const whole = new Map<string, Whole>();
 
@@ -77,6 +83,9 @@ describe.each(names)("training %s", (name) => {
     expect(metrics[4]).toMatchObject({ loss: expect.any(Number), lr: expect.any(Number) });
     expect(readdirSync(path).filter((file) => file.startsWith("events.out.tfevents."))).toHaveLength(1);
     expect(checkpointsOf(path)).toEqual(["step-0000010", "step-0000012"]);
+    const parts = ["ema", "model", "optimizer", ...(own[name] ?? [])].map((part) => `${part}.safetensors`);
+    const files = readdirSync(join(path, "checkpoints", "step-0000012"));
+    expect(files.toSorted()).toEqual([...parts, "state.json"].toSorted());
     const pictures =
       name === "vqgan"
         ? [5, 10, 12].map((step) => `reconstruction-step-00000${String(step).padStart(2, "0")}.png`)
