@@ -16,8 +16,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = join(root, "native");
 
 const HOW_TO_INSTALL = `clip-gen needs libtorch (1.13 or newer) and a C++ compiler. Any one of these gives libtorch:
-  sudo apt-get install g++ libtorch-dev libopenblas0-openmp      Debian 12 and newer, Ubuntu 24.04 and newer
-  pip install torch                                              newer, and with CUDA where there is a GPU
+  sudo apt-get install g++ libtorch-dev libopenblas0-openmp      Debian 12 and newer
+  pip install torch                                              Ubuntu and others; brings CUDA along
   LIBTORCH=/path/to/libtorch                                     an unpacked libtorch archive
 Then run: npx clip-gen doctor --build`;
 
@@ -47,8 +47,8 @@ function pythonTorch() {
 
 function systemTorch() {
   const header = "/usr/include/ATen/core/dispatch/Dispatcher.h";
-  const { stdout } = spawnSync("g++", ["-print-multiarch"], { encoding: "utf8" });
-  const libraries = [`/usr/lib/${(stdout ?? "").trim()}`, "/usr/lib64", "/usr/lib", "/usr/local/lib"];
+  const machine = { x64: "x86_64", arm64: "aarch64" }[process.arch] ?? process.arch;
+  const libraries = [`/usr/lib/${machine}-linux-gnu`, "/usr/lib64", "/usr/lib", "/usr/local/lib"];
   const lib = libraries.find((folder) => existsSync(join(folder, "libtorch_cpu.so")));
   if (!existsSync(header) || !lib) return undefined;
   return {
