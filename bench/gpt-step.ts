@@ -44,7 +44,7 @@ async function measureNetwork(
     precision,
     step: () => void stage.step(number++),
     peer: { workload: "gpt", settings: { model, optimizer: config, batch, dtype: precision } },
-    plan: { rounds: 15, count: 2, seconds: 40 / precisions().length },
+    plan: { rounds: 20, count: 1, seconds: 32 / precisions().length },
   });
 }
 

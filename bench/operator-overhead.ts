@@ -24,7 +24,7 @@ export async function measureOverhead(context: Context): Promise<Measurement[]> 
   };
   const peers = context.peers.map((peer) => peer.runner("add", { calls: CALLS }));
   const runners = [own("clip-gen", throughMethod), own("native", throughNative), ...peers];
-  const [method, bare, ...others] = await alternate(runners, plan(context, { rounds: 15, count: 2000, seconds: 15 }));
+  const [method, bare, ...others] = await alternate(runners, plan(context, { rounds: 15, count: 2000, seconds: 10 }));
   if (!method || !bare) throw new Error("nothing ran");
   const options = { unit: "ns", perMillisecond: 1e6 / CALLS };
   return [

@@ -3,6 +3,9 @@
 //   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan]
 //
 // CLIP_GEN_PEER_PYTHON=python3,/path/to/python names what to compare with; CLIP_GEN_NATIVE another build of the add-on.
+
+// First: it sets what has to be set before the add-on loads.
+import { environment } from "./environment.ts";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
@@ -67,5 +70,8 @@ const folder = join("bench", "results");
 mkdirSync(folder, { recursive: true });
 const file = join(folder, `${date.slice(0, 19).replaceAll(":", "-")}.json`);
 const loads = { before: loadBefore, after: loadavg()[0] ?? 0 };
-writeFileSync(file, `${JSON.stringify({ date, machine, loads, quick: values.quick, results }, null, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify({ date, machine, environment, loads, quick: values.quick, results }, null, 2)}\n`,
+);
 console.log(`\nwritten to ${file}`);

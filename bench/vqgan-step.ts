@@ -34,7 +34,7 @@ async function measurePrecision(context: Context, precision: Precision): Promise
     precision,
     step: () => void stage.step(number++),
     peer: { workload: "vqgan", settings: { model, training: config, batch: BATCH, dtype: precision } },
-    plan: { rounds: 15, count: 2, seconds: 50 / precisions().length },
+    plan: { rounds: 20, count: 1, seconds: 45 / precisions().length },
   });
 }
 
