@@ -26,7 +26,7 @@ export async function measureOverhead(context: Context): Promise<Measurement[]> 
   const runners = [own("clip-gen", throughMethod), own("native", throughNative), ...peers];
   const [method, bare, ...others] = await alternate(runners, plan(context, { rounds: 15, count: 2000, seconds: 10 }));
   if (!method || !bare) throw new Error("nothing ran");
-  const options = { unit: "ns", perMillisecond: 1e6 / CALLS };
+  const options = { unit: "ns (p99)", perMillisecond: 1e6 / CALLS };
   return [
     compareTimes([method, ...others], { ...options, name: "one operator, `a.add(b)` in a scope" }),
     compareTimes([bare, ...others], { ...options, name: "one operator, `native.call`" }),

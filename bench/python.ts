@@ -19,7 +19,7 @@ export class PythonPeer {
   constructor(options: { python: string; version: string; threads: number }) {
     const { python, version, threads } = options;
     this.name = `PyTorch ${version}`;
-    this.#child = spawn(python, [SERVER, String(threads)]);
+    this.#child = spawn(python, ["-B", SERVER, String(threads)]);
     // A write to a process that has died shows up as a missing answer.
     this.#child.stdin.on("error", () => {});
     this.#child.on("error", () => {});

@@ -22,22 +22,29 @@ export function table(results: readonly Measurement[], machine: Machine): string
   const rows = results.map((line) => [
     line.name,
     line.unit,
-    figure(line.ours),
+    cell(line, line.ours, line.details),
     line.shareOfPeak === undefined ? "" : `${(line.shareOfPeak * 100).toFixed(0)} %`,
     ...peers.flatMap((name) => {
       const peer = line.peers.find((candidate) => candidate.name === name);
-      return [peer?.value === undefined ? "–" : figure(peer.value), peer?.ratio?.toFixed(2) ?? "–"];
+      return [cell(line, peer?.value, peer?.details), peer?.ratio?.toFixed(2) ?? "–"];
     }),
   ]);
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map((row) => row[column] ?? "")].map(lengthOf)),
   );
   const line = (cells: readonly string[]): string => {
-    const padded = cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)));
+    const padded = cells.map((text, i) => (i < 2 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0)));
     return `| ${padded.join(" | ")} |`;
   };
   const rule = widths.map((width, i) => (i < 2 ? "-".repeat(width) : `${"-".repeat(Math.max(1, width - 1))}:`));
   return [line(head), `| ${rule.join(" | ")} |`, ...rows.map(line)].join("\n");
+}
+
+/** A value, with the 99th percentile where the unit announces it. */
+function cell({ unit }: Measurement, value: number | undefined, details: Record<string, number> = {}): string {
+  if (value === undefined) return "–";
+  const { p99 } = details;
+  return p99 !== undefined && unit.includes("p99") ? `${figure(value)} (${figure(p99)})` : figure(value);
 }
 
 function lengthOf(text: string): number {
