@@ -71,7 +71,7 @@ export class Encoder extends Module {
     let h = this.convIn.forward(folded);
     for (const level of this.down) h = level.forward(h);
     h = this.mid.forward(h);
-    return this.convOut.forward(this.normOut.forward(h).silu());
+    return this.convOut.forward(normSilu(this.normOut, h));
   }
 }
 
@@ -106,7 +106,7 @@ export class Decoder extends Module {
   forward(z: Tensor): Tensor {
     let h = this.mid.forward(this.convIn.forward(z));
     for (const level of this.up.toReversed()) h = level.forward(h);
-    h = this.convOut.forward(this.normOut.forward(h).silu());
+    h = this.convOut.forward(normSilu(this.normOut, h));
     return this.#patchSize > 1 ? h.pixelShuffle(this.#patchSize) : h;
   }
 }
@@ -188,8 +188,8 @@ class ResnetBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let h = this.conv1.forward(this.norm1.forward(x).silu());
-    h = this.conv2.forward(this.dropout.forward(this.norm2.forward(h).silu()));
+    let h = this.conv1.forward(normSilu(this.norm1, x));
+    h = this.conv2.forward(this.dropout.forward(normSilu(this.norm2, h)));
     return (this.ninShortcut ? this.ninShortcut.forward(x) : x).add(h);
   }
 }
@@ -212,7 +212,7 @@ class AttnBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const normed = this.norm.forward(x);
+    const normed = this.norm.forward(x).to(x.dtype);
     const q = rows(this.q.forward(normed));
     const k = rows(this.k.forward(normed));
     const v = rows(this.v.forward(normed));
@@ -245,6 +245,11 @@ class Upsample extends Module {
   forward(x: Tensor): Tensor {
     return this.conv.forward(x.upsampleNearest2d([x.size(2) * 2, x.size(3) * 2]));
   }
+}
+
+/** The activation in front of every convolution; in float32 like the norm, then back in the dtype of `x`. */
+function normSilu(norm: GroupNorm, x: Tensor): Tensor {
+  return norm.forward(x).silu().to(x.dtype);
 }
 
 /** (B, C, H, W) → (B, HW, C) */
