@@ -16,7 +16,7 @@ export function encodeCommand(program: Command): void {
   program
     .command("encode")
     .description("encode pictures once: VQGAN's tokens and CLIP's embeddings, for train gpt")
-    .argument("[pictures...]", "folders with pictures, searched through to the bottom")
+    .argument("[pictures...]", "folders with pictures, searched through to the bottom, or .jsonl lists of pictures")
     .requiredOption("--clip <folder>", "the frozen CLIP")
     .requiredOption("--vqgan <folder>", "the frozen VQGAN")
     .requiredOption("-o, --output <folder>", "where the tokens and embeddings go")

@@ -23,7 +23,7 @@ export function trainAllCommand(program: Command): Command {
   return program
     .command("train")
     .description("train a generator on pictures without captions: VQGAN, encoding and GPT in one go")
-    .argument("[pictures...]", "folders with pictures, searched through to the bottom")
+    .argument("[pictures...]", "folders with pictures, searched through to the bottom, or .jsonl lists of pictures")
     .option("--clip <folder>", "the frozen CLIP: a Hugging Face folder, or what train clip wrote")
     .option("-o, --output <folder>", "becomes the model; run the same command again to go on after a stop")
     .option("--vqgan-preset <name>", "size of the VQGAN", "small64")

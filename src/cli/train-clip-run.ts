@@ -47,8 +47,7 @@ async function picturesOf(paths: string[], flags: TrainClipFlags, size: number):
   if (paths.length === 0) throw new UserError("give pairs of pictures and captions, or --scenes 50000");
   const sets = [];
   for (const path of paths) {
-    const options = flags.split === undefined ? {} : { split: flags.split };
-    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures"), ...options }));
+    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures") }));
   }
   const pictures = joinPictures(sets);
   reportSkipped(pictures);

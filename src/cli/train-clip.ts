@@ -7,7 +7,6 @@ import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 export type TrainClipFlags = TrainingFlags & {
   preset: string;
   scenes?: string;
-  split?: string;
   vocabSize: string;
   initFrom?: string;
 };
@@ -16,11 +15,10 @@ export function trainClipCommand(parent: Command): void {
   const command = parent
     .command("clip")
     .description("train a CLIP of your own on pictures with captions, for fields that no published CLIP knows")
-    .argument("[pairs...]", "a .jsonl list, or a folder with a text beside every picture")
+    .argument("[pairs...]", "a .jsonl list, a part of one ('list.jsonl?split=train'), or a folder with a text beside every picture")
     .requiredOption("-o, --output <folder>", "the run's folder; the finished CLIP goes to its clip/")
     .option("--preset <name>", `size: ${Object.keys(clipPresets).join(", ")}`, "small64")
     .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096")
-    .option("--split <name>", "only the lines of a list whose split is this")
     .option("--scenes <n>", "train on this many synthetic scenes in place of pairs");
   addTrainingFlags(command);
   addSettings(command, clipTraining);

@@ -10,7 +10,7 @@ export function trainVqganCommand(parent: Command): void {
   const command = parent
     .command("vqgan")
     .description("train the VQGAN that puts pictures into tokens, on pictures alone")
-    .argument("[pictures...]", "folders with pictures, searched through to the bottom")
+    .argument("[pictures...]", "folders with pictures, searched through to the bottom, or .jsonl lists of pictures")
     .requiredOption("-o, --output <folder>", "the run's folder; the finished VQGAN goes to its vqgan/")
     .option("--preset <name>", `size: ${Object.keys(vqganPresets).join(", ")}`, "small64")
     .option("--lpips <file>", "VGG16-LPIPS weights for the perceptual loss")

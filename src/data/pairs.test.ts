@@ -3,8 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { captionsFromKeywords, loadPairs } from "./pairs.ts";
+import { loadPairs } from "./pairs.ts";
+import { captionsFromKeywords } from "./picture-list.ts";
+import { readPictures } from "./pictures.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -34,13 +37,34 @@ describe("loadPairs reads", () => {
     ]);
   });
 
-  test("one split of a list", async () => {
+  test("a part of a list", async () => {
     const list = await write(
       "split/pairs.jsonl",
-      '{"file": "a.png", "caption": "a", "split": "train"}\n{"file": "b.png", "caption": "b", "split": "test"}',
+      '{"file": "a.png", "caption": "a", "split": "train", "id": 1}\n{"file": "b.png", "caption": "b", "split": "test"}\n' +
+        '{"file": "c.png", "caption": "c", "split": "train", "id": 2}\n{"file": "d.png", "caption": "d", "split": "train", "id": 3}',
     );
-    expect((await loadPairs(list, { split: "test" })).map(({ captions }) => captions)).toEqual([["b"]]);
-    await expect(loadPairs(list, { split: "val" })).rejects.toThrow('names no picture with "split": "val" in 2 lines');
+    const captions = async (source: string): Promise<string[]> =>
+      (await loadPairs(source)).flatMap((pair) => pair.captions);
+    expect(await captions(`${list}?split=test`)).toEqual(["b"]);
+    expect(await captions(`${list}?split=train&id=1,3`)).toEqual(["a", "d"]);
+    await expect(loadPairs(`${list}?split=val&id=1,2`)).rejects.toThrow(
+      'names no picture with "split": "val" and "id": "1" or "2" in 4 lines',
+    );
+  });
+
+  test("pictures alone from a list, which then needs no captions", async () => {
+    const png = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } }).png().toBuffer();
+    const list = await write("bare/pictures.jsonl", '{"file": "a.png"}\n{"file": "b.png", "kind": "other"}');
+    await writeFile(join(root, "bare/a.png"), png);
+    await writeFile(join(root, "bare/b.png"), png);
+    const names = async (...sources: string[]): Promise<readonly string[]> =>
+      (await readPictures(sources, { size: 8 })).names;
+    expect(await names(list)).toEqual([join(root, "bare/a.png"), join(root, "bare/b.png")]);
+    expect(await names(`${list}?kind=other`, join(root, "bare"))).toEqual([
+      join(root, "bare/b.png"),
+      join(root, "bare/a.png"),
+    ]);
+    await expect(loadPairs(list)).rejects.toThrow("pictures.jsonl:1: no caption for a.png");
   });
 
   test("a folder with metadata.jsonl", async () => {
@@ -105,12 +129,13 @@ test("captionsFromKeywords leaves out what the name says already", () => {
 const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/data/${path}`, import.meta.url));
 
 describe.each([
-  ["fluent-emoji/emoji.jsonl", undefined, 1545],
-  ["fluent-emoji/flat.jsonl", undefined, 1545],
-  ["grocery/grocery.jsonl", "train", 2640],
-] as const)("the shared list %s (skipped where it is not there)", (path, split, count) => {
+  ["fluent-emoji/emoji.jsonl", "", 1545],
+  ["fluent-emoji/flat.jsonl", "", 1545],
+  ["grocery/grocery.jsonl", "?split=train", 2640],
+  ["grocery/grocery.jsonl", "?group=fruit,vegetables", 3676],
+] as const)("the shared list %s%s (skipped where it is not there)", (path, where, count) => {
   test.skipIf(!existsSync(shared(path)))("is read in full, and its pictures exist", async () => {
-    const pairs = await loadPairs(shared(path), split === undefined ? {} : { split });
+    const pairs = await loadPairs(shared(path) + where);
     expect(pairs.length).toBe(count);
     expect(pairs.every(({ file }) => existsSync(file))).toBe(true);
   });

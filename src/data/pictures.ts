@@ -2,7 +2,8 @@ import { captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
 import { loadImages, findImages } from "./image-files.ts";
-import { loadPairs, type PairOptions } from "./pairs.ts";
+import { loadPairs } from "./pairs.ts";
+import { isPictureList, readPictureList } from "./picture-list.ts";
 import { Random } from "../random.ts";
 
 /** Pictures of one size, decoded and in memory: what every stage trains on. */
@@ -20,17 +21,25 @@ export type PictureSet = {
 
 export type ReadOptions = { size: number; onProgress?: (done: number, total: number) => void };
 
-/** Every picture in the folders, recursively; unreadable ones are passed over and named in `skipped`. */
+/**
+ * Every picture in the folders, recursively, and every one that a `.jsonl` list names; its captions are not looked at.
+ * Unreadable ones are passed over and named in `skipped`.
+ */
 export async function readPictures(paths: readonly string[], options: ReadOptions): Promise<PictureSet> {
-  const files = await findImages(paths);
+  const found: string[] = [];
+  for (const path of paths) {
+    if (isPictureList(path)) found.push(...(await readPictureList(path)).map(({ file }) => file));
+    else found.push(...(await findImages(path)));
+  }
+  const files = [...new Set(found)];
   const { images, files: kept, skipped } = await loadImages(files, options);
   requireSome(kept.length, skipped);
   return { images, size: options.size, count: kept.length, names: kept, skipped };
 }
 
 /** Pictures with their captions: a `.jsonl` list, or a folder with a text beside every picture. */
-export async function readPairs(path: string, options: ReadOptions & PairOptions): Promise<PictureSet> {
-  const pairs = await loadPairs(path, options);
+export async function readPairs(path: string, options: ReadOptions): Promise<PictureSet> {
+  const pairs = await loadPairs(path);
   const captionsOf = new Map(pairs.map((pair) => [pair.file, pair.captions]));
   const files = pairs.map((pair) => pair.file);
   const { images, files: kept, skipped } = await loadImages(files, options);

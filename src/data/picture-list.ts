@@ -1,0 +1,120 @@
+/** Lists of pictures: `.jsonl` files with a line a picture. */
+
+import { createReadStream, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+
+/** One line of a list. */
+export type ListedPicture = {
+  /** The picture's path, that of the list's folder in front. */
+  file: string;
+  /** What the line says of the picture; empty where it says nothing. */
+  captions: string[];
+  /** Where the line is: `pairs.jsonl:12`. */
+  place: string;
+};
+
+const text = z.string().trim().min(1);
+const lineSchema = z.looseObject({
+  file: text.optional(),
+  file_name: text.optional(),
+  caption: text.optional(),
+  captions: z.array(text).min(1).optional(),
+  text: text.optional(),
+  name: text.optional(),
+  keywords: z.array(text).optional(),
+});
+type Line = z.infer<typeof lineSchema>;
+
+/** Whether a path is that of a list: `pairs.jsonl`, or `pairs.jsonl?split=train` for a part of it. */
+export function isPictureList(path: string): boolean {
+  return parseSource(path).list.toLowerCase().endsWith(".jsonl");
+}
+
+/**
+ * Reads a list. Its path may end in a question: `grocery.jsonl?split=train&group=fruit,vegetables` keeps the lines whose
+ * `split` is "train" and whose `group` is one of the two.
+ * Throws with file and line number where the list is malformed, and where no line is left.
+ */
+export async function readPictureList(source: string): Promise<ListedPicture[]> {
+  const { list, where } = parseSource(source);
+  if (!existsSync(list)) throw new Error(`cannot read the list ${list}: there is no such file`);
+  const folder = dirname(list);
+  const pictures: ListedPicture[] = [];
+  let number = 0;
+  for await (const raw of createInterface({ input: createReadStream(list, "utf8"), crlfDelay: Infinity })) {
+    number++;
+    const content = number === 1 ? raw.replace(/^\uFEFF/, "") : raw;
+    if (content.trim() === "") continue;
+    const place = `${list}:${number}`;
+    const line = parseLine(content, place);
+    if (matches(line, where)) {
+      pictures.push({ file: join(folder, fileOf(line, place)), captions: captionsOf(line), place });
+    }
+  }
+  if (pictures.length > 0) return pictures;
+  const wanted = where.map(([key, values]) => `"${key}": ${values.map((value) => `"${value}"`).join(" or ")}`);
+  const condition = wanted.length === 0 ? "" : ` with ${wanted.join(" and ")}`;
+  throw new Error(`${list} names no picture${condition} in ${number} ${number === 1 ? "line" : "lines"}`);
+}
+
+/**
+ * Captions made from a name and keywords: the name, "a picture of" the name, the name with its first three keywords,
+ * and the first six keywords alone. Keywords that the name already holds are left out.
+ */
+export function captionsFromKeywords(name: string, keywords: readonly string[] = []): string[] {
+  const words = new Set(name.toLowerCase().split(/\s+/));
+  const added = [...new Set(keywords)].filter((keyword) => !words.has(keyword.toLowerCase()));
+  const captions = [name, `a picture of ${name}`];
+  if (added.length > 0) captions.push(`${name}, ${added.slice(0, 3).join(", ")}`);
+  if (added.length > 1) captions.push(added.slice(0, 6).join(", "));
+  return captions;
+}
+
+type Source = { list: string; where: [key: string, values: string[]][] };
+
+/** The last "?" divides, unless a file has it in its name. */
+function parseSource(source: string): Source {
+  const at = source.lastIndexOf("?");
+  if (at < 0 || existsSync(source)) return { list: source, where: [] };
+  const query = new URLSearchParams(source.slice(at + 1));
+  return { list: source.slice(0, at), where: [...query].map(([key, values]) => [key, values.split(",")]) };
+}
+
+function matches(line: Line, where: Source["where"]): boolean {
+  return where.every(([key, values]) => values.includes(String(line[key])));
+}
+
+function parseLine(content: string, place: string): Line {
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (error) {
+    throw new Error(`${place}: not JSON, expected an object such as {"file": "a.png", "caption": "a cat"}`, {
+      cause: error,
+    });
+  }
+  const result = lineSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const key = issue?.path.join(".") ?? "";
+  throw new Error(`${place}: ${key === "" ? "" : `"${key}": `}${issue?.message ?? "malformed"}`);
+}
+
+function fileOf(line: Line, place: string): string {
+  const file = line.file ?? line.file_name;
+  if (file === undefined) throw new Error(`${place}: no picture, expected "file" or "file_name"`);
+  // A list describes the pictures beside it. Anything else would make it read wherever it likes.
+  const parts = file.split(/[\\/]/);
+  if (/^([\\/]|[a-z]:)/i.test(file) || parts.includes("..")) {
+    throw new Error(`${place}: "${file}" lies outside the list's folder, expected a path relative to the list`);
+  }
+  return file;
+}
+
+function captionsOf(line: Line): string[] {
+  const given = line.captions ?? [line.caption ?? line.text].filter((caption) => caption !== undefined);
+  if (given.length > 0) return given;
+  return line.name === undefined ? [] : captionsFromKeywords(line.name, line.keywords);
+}
