@@ -9,7 +9,7 @@ import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { countPrinter } from "./progress.ts";
 import { numberFlag } from "./number-flag.ts";
-import { trainingPictures } from "./training.ts";
+import { captionedPictures, trainingPictures } from "./training.ts";
 import type { EncodeFlags } from "./encode.ts";
 
 export async function runEncode(paths: string[], flags: EncodeFlags): Promise<void> {
@@ -19,7 +19,7 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
   const vqgan = (await Vqgan.fromPretrained(flags.vqgan)).to(device);
   const size =
     flags.size === undefined ? vqgan.config.resolution : numberFlag("--size", flags.size, { least: 1, whole: true });
-  const pictures = await trainingPictures(paths, flags, size);
+  const pictures = await (flags.captions ? captionedPictures(paths, size) : trainingPictures(paths, flags, size));
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {
     const encoded = await encodePictures(pictures, {

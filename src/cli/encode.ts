@@ -7,6 +7,7 @@ export type EncodeFlags = {
   size?: string;
   flip: boolean;
   keepPictures?: boolean;
+  captions?: boolean;
   batchSize: string;
   device: string;
   scenes?: string;
@@ -23,6 +24,7 @@ export function encodeCommand(program: Command): void {
     .option("--size <pixels>", "side of the pictures; by default the VQGAN's")
     .option("--no-flip", "do not encode mirrored pictures as well")
     .option("--keep-pictures", "keep the pictures too, for objectives that compare pictures")
+    .option("--captions", "the pictures come with captions; keep those too, for the contrastive objective alone")
     .option("--batch-size <n>", "pictures at a time", "64")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--scenes <n>", "encode this many synthetic scenes in place of pictures")

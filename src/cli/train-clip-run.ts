@@ -1,14 +1,14 @@
 import { clipTraining, toDisk } from "../config.ts";
-import { drawScenes, joinPictures, readPairs, type PictureSet } from "../data/pictures.ts";
+import { drawScenes, type PictureSet } from "../data/pictures.ts";
 import { trainBpe } from "../io/tokenizers/train-bpe.ts";
 import { Clip } from "../models/clip.ts";
 import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
+import { manualSeed } from "../tensor/random.ts";
 import { clipStage } from "../train/clip.ts";
 import { readSettings } from "./settings.ts";
-import { countPrinter } from "./progress.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
-import { averaged, reportSkipped, runTraining } from "./training.ts";
+import { averaged, captionedPictures, runTraining } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
 export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
@@ -22,6 +22,7 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
     vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }),
   });
   const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
+  manualSeed(config.seed);
   const clip = new Clip({ ...preset, text }, tokenizer);
   const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...config };
   const stage = clipStage({ clip, pictures, config });
@@ -30,8 +31,9 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
     config: toDisk(described),
     settings: config,
     parameters: clip.parameterCount,
-    finish: (folder) => averaged(stage, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
-    finishName: "clip",
+    results: {
+      clip: (folder) => averaged(stage, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+    },
   });
 }
 
@@ -44,14 +46,7 @@ async function picturesOf(paths: string[], flags: TrainClipFlags, size: number):
       heldOut: "include",
     });
   }
-  if (paths.length === 0) throw new UserError("give pairs of pictures and captions, or --scenes 50000");
-  const sets = [];
-  for (const path of paths) {
-    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures") }));
-  }
-  const pictures = joinPictures(sets);
-  reportSkipped(pictures);
-  return pictures;
+  return captionedPictures(paths, size);
 }
 
 function isPreset(name: string): name is ClipPresetName {

@@ -15,7 +15,10 @@ export function trainClipCommand(parent: Command): void {
   const command = parent
     .command("clip")
     .description("train a CLIP of your own on pictures with captions, for fields that no published CLIP knows")
-    .argument("[pairs...]", "a .jsonl list, a part of one ('list.jsonl?split=train'), or a folder with a text beside every picture")
+    .argument(
+      "[pairs...]",
+      "a .jsonl list, a part of one ('list.jsonl?split=train'), or a folder with a text beside every picture",
+    )
     .requiredOption("-o, --output <folder>", "the run's folder; the finished CLIP goes to its clip/")
     .option("--preset <name>", `size: ${Object.keys(clipPresets).join(", ")}`, "small64")
     .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096")

@@ -3,6 +3,7 @@ import { readEncoded } from "../data/encoded.ts";
 import { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import { Vqgan } from "../models/vqgan.ts";
+import { manualSeed } from "../tensor/random.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
 import { gptPreset } from "./presets.ts";
@@ -19,6 +20,7 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
   const data = readEncoded(encoded);
   const size = gptPreset(flags.preset);
   const [h, w] = data.grid;
+  manualSeed(config.seed);
   const gpt = new Gpt({ ...size, codebookSize: data.codebookSize, tokenCount: h * w, conditionDim: data.embedDim });
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const vqgan = flags.vqgan === undefined ? undefined : await Vqgan.fromPretrained(flags.vqgan);
@@ -30,7 +32,13 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
     config: toDisk({ stage: "gpt", preset: flags.preset, objective_name: named, encoded: data.count, ...config }),
     settings: config,
     parameters: gpt.parameterCount,
-    finishName: "gpt",
-    finish: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+    results: {
+      gpt: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+      // With the contrastive term CLIP has learned along, and the GPT draws only from what this one says.
+      ...(clip &&
+        config.objective.contrastive > 0 && {
+          clip: (folder: string) => clip.eval().savePretrained(folder, { dtype: flags.saveDtype }),
+        }),
+    },
   });
 }

@@ -1,6 +1,7 @@
 import { toDisk, vqganTraining } from "../config.ts";
 import { Clip } from "../models/clip.ts";
 import { Vqgan } from "../models/vqgan.ts";
+import { manualSeed } from "../tensor/random.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
@@ -14,6 +15,7 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
   const pictures = await trainingPictures(paths, flags, preset.resolution);
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const perceptual = perceptualLoss({ clip, lpips: flags.lpips, device: config.device });
+  manualSeed(config.seed);
   const vqgan = new Vqgan(preset);
   const described = { stage: "vqgan", preset: flags.preset, pictures: pictures.count, ...config };
   const stage = vqganStage({ vqgan, pictures, config, perceptual });
@@ -22,7 +24,8 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
     config: toDisk(described),
     settings: config,
     parameters: vqgan.parameterCount,
-    finishName: "vqgan",
-    finish: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+    results: {
+      vqgan: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+    },
   });
 }

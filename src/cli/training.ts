@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonTraining } from "../config.ts";
-import { drawScenes, readPictures, type PictureSet } from "../data/pictures.ts";
+import { drawScenes, joinPictures, readPairs, readPictures, type PictureSet } from "../data/pictures.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { writeFolderAtomic } from "../io/atomic.ts";
 import { runStage, type Stage } from "../train/loop.ts";
@@ -22,9 +22,8 @@ export async function runTraining(
     config: unknown;
     settings: CommonTraining;
     parameters: number;
-    finishName: string;
-    /** Writes the finished network into a folder. */
-    finish: (folder: string) => Promise<void>;
+    /** What is written at the end, by the name of its folder in the run's. */
+    results: Readonly<Record<string, (folder: string) => Promise<void>>>;
   },
 ): Promise<void> {
   const { flags, config, settings } = options;
@@ -43,8 +42,10 @@ export async function runTraining(
     console.log(`all ${settings.steps} steps would take about ${duration(seconds * settings.steps)}`);
     return;
   }
-  const final = join(flags.output, options.finishName);
-  if (existsSync(final) && !flags.resume) throw new UserError(`${final} exists already; choose another --output`);
+  const results = Object.entries(options.results).map(([name, write]) => ({ path: join(flags.output, name), write }));
+  for (const { path } of results) {
+    if (existsSync(path) && !flags.resume) throw new UserError(`${path} exists already; choose another --output`);
+  }
   const { signal, done } = interruptSignal(`saving, then stopping; go on later with --resume`);
   try {
     const step = await runStage(stage, {
@@ -63,8 +64,8 @@ export async function runTraining(
       process.exitCode = 130;
       return;
     }
-    await writeFolderAtomic(final, options.finish, { replace: true });
-    console.log(`finished: ${final}`);
+    for (const { path, write } of results) await writeFolderAtomic(path, write, { replace: true });
+    console.log(`finished: ${results.map(({ path }) => path).join(", ")}`);
   } finally {
     done();
   }
@@ -95,6 +96,18 @@ export async function trainingPictures(
   }
   if (paths.length === 0) throw new UserError("give folders with pictures, or --scenes 20000");
   const pictures = await readPictures(paths, { size, onProgress: countPrinter("reading pictures") });
+  reportSkipped(pictures);
+  return pictures;
+}
+
+/** Pictures with their captions, from lists and folders. */
+export async function captionedPictures(paths: readonly string[], size: number): Promise<PictureSet> {
+  if (paths.length === 0) throw new UserError("give pictures with captions: a .jsonl list, or a folder with texts");
+  const sets: PictureSet[] = [];
+  for (const path of paths) {
+    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures") }));
+  }
+  const pictures = joinPictures(sets);
   reportSkipped(pictures);
   return pictures;
 }

@@ -9,11 +9,12 @@ export type PictureOrigin = {
   seed: number;
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;
-  temperature: number;
+  /** Of sampling; beam search has none. */
+  temperature?: number;
   topK?: number;
-  topP: number;
+  topP?: number;
   guidanceScale: number;
-  /** Set when beam search drew the picture; no seed is involved then. */
+  /** Set when beam search drew the picture; no chance is involved then. */
   beams?: number;
   model: string;
 };

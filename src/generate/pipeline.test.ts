@@ -85,6 +85,7 @@ describe("drawing", () => {
     expect(others).toHaveLength(1);
     expect(again?.pixels).toEqual(first?.pixels);
     expect(first?.origin).toMatchObject({ beams: 3, seed: 0 });
+    expect(first?.origin).not.toHaveProperty("temperature");
     expect(greedy?.tokens).toEqual(coldest?.tokens);
     const [guided] = await model.generate(prompt, { beams: 1, guidanceScale: 4 });
     const [guidedColdest] = await model.generate(prompt, { temperature: 0, guidanceScale: 4 });

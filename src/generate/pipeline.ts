@@ -147,7 +147,14 @@ export class ClipGen {
       const signal = options.signal && { signal: options.signal };
       const found = await beamSearch(this.gpt, condition, { beams, guidanceScale, ...signal });
       const rows = found.slice(0, count).map((beam) => beam.tokens);
-      return this.#decode(rows, condition, (_, score) => ({ ...described, seed: 0, beams, score }));
+      return this.#decode(rows, condition, (_, score) => ({
+        prompt,
+        seed: 0,
+        beams,
+        guidanceScale,
+        score,
+        model: this.name,
+      }));
     }
     const pictures: GeneratedPicture[] = [];
     for (let start = 0; start < candidates; start += batchSize) {

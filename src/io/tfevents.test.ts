@@ -119,4 +119,13 @@ describe("TensorBoard events", () => {
     for (const step of [-1, 0.5, Number.NaN]) expect(() => writer.scalar("a", 1, step)).toThrow(/whole number/);
     expect([...intField(1, 300)]).toEqual([8, 0xac, 2]);
   });
+
+  test("a restart tells viewers from which step on older points are void", () => {
+    const writer = new EventWriter(folder);
+    writer.restart(300);
+    writer.close();
+    const [, event] = readEvents(writer.path);
+    expect(event?.get(2)).toBe(300);
+    expect(message(event ?? new Map(), 7).get(1)).toBe(1); // SessionLog.START
+  });
 });

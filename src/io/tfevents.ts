@@ -50,6 +50,12 @@ export class EventWriter {
     this.#summary([bytesField(1, tag), bytesField(4, picture)], { step, wallTime });
   }
 
+  /** Says that the run starts again at this step: viewers forget what older files have from there on. */
+  restart(step: number): void {
+    // A SessionLog with status START; its event's step is where the purge begins.
+    this.#write([doubleField(1, Date.now() / 1000), intField(2, step), bytesField(7, [intField(1, 1)])]);
+  }
+
   /** Writes what is buffered to the file. */
   flush(): void {
     const fd = this.#openFd();

@@ -37,6 +37,14 @@ export class Ema {
     );
   }
 
+  /** Begins the average of one tensor anew, where its value was set and not learned. */
+  restart(name: string): void {
+    const now = this.#module.stateDict().get(name);
+    const average = this.#average.get(name);
+    if (!now || !average) throw new RangeError(`there is no ${name} to average`);
+    noGrad(() => average.copy_(now));
+  }
+
   /** Runs a function with the averaged weights in the module, and puts its own back afterwards. */
   async with<T>(run: () => T | Promise<T>): Promise<T> {
     const own = new Map([...this.#module.stateDict()].map(([name, t]) => [name, keep(tidy(() => t.detach().clone()))]));

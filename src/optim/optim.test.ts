@@ -128,4 +128,7 @@ test("an average of weights follows them, and can stand in for them", async () =
   const average = await ema.with(() => net.weight.item());
   expect(average).toBeCloseTo(1 - 2 / 11, 6);
   expect(net.weight.item()).toBe(1);
+  ema.restart("weight");
+  expect(await ema.with(() => net.weight.item())).toBe(1);
+  expect(() => ema.restart("bias")).toThrow("there is no bias to average");
 });

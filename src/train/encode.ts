@@ -36,8 +36,7 @@ export async function encodePictures(pictures: PictureSet, options: EncodeOption
   const embeddings = new Float32Array(count * views * embedDim);
   const bytes = size * size * 3;
   const kept = options.keepPictures ? new Uint8Array(count * views * bytes) : undefined;
-  clip.eval();
-  vqgan.eval();
+  for (const network of [clip, vqgan]) network.to(device).eval();
   for (let start = 0; start < count; start += batchSize) {
     options.signal?.throwIfAborted();
     const rows = Math.min(batchSize, count - start);

@@ -11,6 +11,7 @@ import { writeJson } from "../io/json.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import type { VqganConfig } from "../models/vqgan-config.ts";
 import { parseDevice } from "../tensor/engine.ts";
+import { manualSeed } from "../tensor/random.ts";
 import { encodePictures } from "./encode.ts";
 import { gptStage } from "./gpt.ts";
 import { runStage, type Progress, type Stage } from "./loop.ts";
@@ -61,6 +62,7 @@ async function trainVqgan(options: GeneratorOptions): Promise<Vqgan | undefined>
   const { folder, pictures, vqgan: wanted } = options;
   const path = join(folder, "vqgan");
   if (!existsSync(path)) {
+    manualSeed(wanted.training.seed);
     const vqgan = new Vqgan(wanted.network);
     const { training: config, perceptual } = wanted;
     const stage = vqganStage({ vqgan, pictures, config, perceptual });
@@ -98,6 +100,7 @@ async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqga
   if (existsSync(path)) return true;
   const [h, w] = data.grid;
   const { codebookSize, embedDim: conditionDim } = data;
+  manualSeed(wanted.training.seed);
   const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
   const config = wanted.training;
   const stage = gptStage({ gpt, data, config, vqgan, clip });

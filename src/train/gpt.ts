@@ -17,18 +17,18 @@ import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { gptObjective } from "./gpt-objective.ts";
-import type { Sample, Stage } from "./loop.ts";
+import { drawnSample } from "./gpt-samples.ts";
+import type { Stage } from "./loop.ts";
 import { choosePrecision } from "./precision.ts";
 
 export type GptStageOptions = {
   gpt: Gpt;
   data: EncodedSet;
   config: GptTraining;
-  /** For the reconstruction and embedding terms; it stays frozen. */
+  /** For sample grids, and the reconstruction and embedding terms; it stays frozen. */
   vqgan?: Vqgan;
   /** For the embedding term, for which it stays frozen; with the contrastive term it learns along. */
   clip?: Clip;
-  samples?: (step: number) => Promise<Sample[]>;
 };
 
 /**
@@ -73,6 +73,8 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     return { loss: loss.item(), lr, grad_norm: gradNorm, ...Object.fromEntries(values) };
   };
 
+  const { vqgan } = options;
+  const draw = (decoder: Vqgan) => () => drawnSample({ gpt, vqgan: decoder, data });
   return {
     name: "gpt",
     batchSize: config.batchSize,
@@ -80,7 +82,7 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     ema,
     parts: { model: gpt, optimizer, ...(ema && { ema }), ...(learning && { clip: learning.clip }) },
     step: (number) => tidy(() => step(number)),
-    ...(options.samples && { samples: options.samples }),
+    ...(vqgan && { samples: async () => [await (ema ? ema.with(draw(vqgan)) : draw(vqgan)())] }),
   };
 }
 

@@ -106,6 +106,7 @@ export class RunFolder {
     });
     setRandomState(Buffer.from(state["random_state"], "base64"), options.device);
     this.#forgetAfter(latest.step);
+    this.#events.restart(latest.step);
     return latest.step;
   }
 

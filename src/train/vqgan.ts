@@ -80,7 +80,8 @@ export function vqganStage(options: {
       discOptimizer.step(lr);
       Object.assign(metrics, judgement.metrics);
     }
-    const codesInUse = codes.track(number, indices, z.detach());
+    const { share: codesInUse, revived } = codes.track(number, indices, z.detach());
+    if (revived) ema?.restart("quantize.embedding.weight");
     const psnr = -10 * Math.log10(images.sub(reconstruction.detach()).mul(0.5).square().mean().item());
     const values = Object.entries(metrics).map(([name, value]) => [name, value.item()]);
     return { loss: loss.item(), lr, grad_norm: gradNorm, psnr, codes: codesInUse, ...Object.fromEntries(values) };
@@ -119,19 +120,20 @@ class CodeUsage implements Stateful {
     this.#used = keep(zeros([vqgan.config.codebookSize], { dtype: "int64", device: vqgan.lastLayer.device }));
   }
 
-  /** Returns the share of codes in use since they were last counted anew. */
-  track(step: number, indices: Tensor, z: Tensor): number {
+  /** The share of codes in use since they were last counted anew, and whether some were moved. */
+  track(step: number, indices: Tensor, z: Tensor): { share: number; revived: boolean } {
     noGrad(() => this.#used.add_(this.#vqgan.quantize.usage(indices)));
     const share = this.#used.gt(0).to("float32").mean().item();
     // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
     const due = step === 0 || ((step + 1) % this.#every === 0 && step < this.#until);
-    if (this.#every > 0 && due) {
+    const revived = this.#every > 0 && due;
+    if (revived) {
       using generator = new Generator(this.#seed + step, z.device);
       if (step === 0) this.#used.zero_();
       this.#vqgan.quantize.reviveDeadCodes(z, this.#used, generator);
       this.#used.zero_();
     }
-    return share;
+    return { share, revived };
   }
 
   stateDict(): Map<string, Tensor> {
