@@ -15,7 +15,7 @@ const common = { batchSize: 4, precision: "float32", ema: 0.9, lr: 2e-3, seed: 3
 /** Every stage with everything on that has a state: averages, discriminator, dropout, noise, a CLIP that learns along. */
 export function tinyStages(data: EncodedSet, steps: number): Record<string, TinyStage> {
   const pictures = tinyPictures();
-  const clip = clipTraining.parse({ ...common, steps, warmup: 3 });
+  const clip = clipTraining.parse({ ...common, steps, warmup: 3, soften: 0.5 });
   const vqgan = vqganTraining.parse({
     ...common,
     steps,
@@ -35,7 +35,7 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
     vqgan: {
       config: vqgan,
       make: (seed) => {
-        const perceptual = perceptualLoss({ clip: tinyClip(), device: "cpu" });
+        const perceptual = perceptualLoss({ clip: tinyClip(), device: "cpu", precision: "float32" });
         return vqganStage({ vqgan: tinyVqgan({}, seed), pictures, config: vqgan, perceptual });
       },
     },

@@ -14,6 +14,7 @@ import { vqganPresets } from "../models/vqgan-config.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { gptStepSeconds, vqganStepSeconds } from "../train/calibrate.ts";
 import { trainGenerator } from "../train/generator.ts";
+import { perceptualLoss } from "../train/perceptual.ts";
 import { choosePrecision } from "../train/precision.ts";
 import type { DemoFlags } from "./demo.ts";
 import { UserError } from "./errors.ts";
@@ -63,7 +64,8 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
 
   const vqganSettings = vqganTraining.parse(VQGAN_SETTINGS(seed));
   const gptSettings = gptTraining.parse(GPT_SETTINGS(seed));
-  const vqganStep = vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings });
+  const perceptual = perceptualLoss({ ...vqganSettings, clip });
+  const vqganStep = vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings, perceptual });
   const gptStep = gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings });
   vqganSettings.steps = Math.max(20, Math.round((seconds * SHARE.vqgan) / vqganStep));
   gptSettings.steps = Math.max(20, Math.round((seconds * SHARE.gpt) / gptStep));
@@ -74,7 +76,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
       folder,
       pictures,
       clip,
-      vqgan: { network: vqganNetwork, training: vqganSettings },
+      vqgan: { network: vqganNetwork, training: vqganSettings, perceptual },
       gpt: { network: gptNetwork, training: gptSettings },
       about: { pictures: "synthetic scenes", seed },
       onProgress: progressPrinter(),
@@ -95,7 +97,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
     });
     const grid = await drawPrompts(model, { candidates, seed, signal });
     mkdirSync(folder, { recursive: true });
-    writeFileAtomic(join(folder, "grid.png"), grid.png);
+    writeFileAtomic(join(folder, "sentences.png"), grid.png);
     const all = await pictureGrid(Buffer.concat(results.map(({ picture }) => picture.pixels)), {
       size: vqganNetwork.resolution,
       columns: 8,
@@ -113,7 +115,7 @@ async function drawPrompts(
   options: { candidates: number; seed: number; signal: AbortSignal },
 ): Promise<{ png: Uint8Array }> {
   const pictures: Uint8Array[] = [];
-  console.log("\nsentences, left to right in grid.png:");
+  console.log("\nsentences, left to right in sentences.png:");
   for (const [i, prompt] of DEMO_PROMPTS.entries()) {
     const [best] = await model.generate(prompt, options);
     if (!best) throw new Error("no picture was drawn");
@@ -148,7 +150,7 @@ function report(results: readonly SceneResult[], folder: string): void {
       seed: picture.seed,
     })),
   });
-  console.log(`\n${join(folder, "grid.png")}          the sentences above`);
+  console.log(`\n${join(folder, "sentences.png")}     the sentences above`);
   console.log(`${join(folder, "combinations.png")}  every colour (rows) and shape (columns)`);
   console.log(`${join(folder, "scores.json")}       what the checker said`);
   console.log(`draw more:  clip-gen generate "a blue star" -m ${folder} --candidates 16`);
@@ -166,7 +168,8 @@ const VQGAN_SETTINGS = (seed: number): object => ({
   minLr: 1e-4,
   warmup: 50,
   discWeight: 0,
-  perceptualWeight: 0,
+  // What the little CLIP sees in a picture counts, too: shapes come out that the pixels alone would blur.
+  perceptualWeight: 0.5,
   reviveEvery: 100,
 });
 

@@ -26,6 +26,7 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
       clip,
       vqgan,
       device,
+      precision: flags.precision,
       signal,
       flip: flags.flip,
       keepPictures: flags.keepPictures ?? false,

@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
+import type { Precision } from "../train/precision.ts";
 
 export type EncodeFlags = {
   clip: string;
@@ -10,6 +11,7 @@ export type EncodeFlags = {
   captions?: boolean;
   batchSize: string;
   device: string;
+  precision: Precision;
   scenes?: string;
 };
 
@@ -27,6 +29,9 @@ export function encodeCommand(program: Command): void {
     .option("--captions", "the pictures come with captions; keep those too, for the contrastive objective alone")
     .option("--batch-size <n>", "pictures at a time", "64")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
+    .addOption(
+      new Option("--precision <name>", "what to compute in").choices(["auto", "float32", "bfloat16"]).default("auto"),
+    )
     .option("--scenes <n>", "encode this many synthetic scenes in place of pictures")
     .action(async (paths: string[], flags: EncodeFlags) => {
       const { runEncode } = await import("./encode-run.ts");

@@ -49,7 +49,7 @@ export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags
       vqgan: {
         network,
         training: vqgan,
-        perceptual: perceptualLoss({ clip, lpips: flags.lpips, device: flags.device }),
+        perceptual: perceptualLoss({ ...vqgan, clip, lpips: flags.lpips }),
       },
       gpt: { network: gptPreset(flags.gptPreset), training: gpt },
       about: { pictures: paths },

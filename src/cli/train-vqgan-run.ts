@@ -14,7 +14,7 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
   const preset = vqganPreset(flags.preset);
   const pictures = await trainingPictures(paths, flags, preset.resolution);
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
-  const perceptual = perceptualLoss({ clip, lpips: flags.lpips, device: config.device });
+  const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);
   const vqgan = new Vqgan(preset);
   const described = { stage: "vqgan", preset: flags.preset, pictures: pictures.count, ...config };

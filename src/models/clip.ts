@@ -155,10 +155,10 @@ export class VisionModel extends Module {
     return this.postLayernorm.forward(x.select(1, 0));
   }
 
-  /** What every layer makes of the patches, normalised: a list of (B, 1 + P, C). For perceptual losses. */
+  /** What every layer makes of the patches, normalised: a list of (B, 1 + P, C) float32. For perceptual losses. */
   features(images: Tensor): Tensor[] {
     const first = this.preLayrnorm.forward(this.embeddings.forward(images));
-    return this.encoder.hiddenStates(first).map((hidden) => hidden.layerNorm([hidden.size(-1)]));
+    return this.encoder.hiddenStates(first).map((hidden) => hidden.to("float32").layerNorm([hidden.size(-1)]));
   }
 }
 

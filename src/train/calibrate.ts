@@ -13,6 +13,7 @@ import { randn } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
 import { gptStage } from "./gpt.ts";
 import type { Stage } from "./loop.ts";
+import type { PerceptualLoss } from "./vqgan-loss.ts";
 import { vqganStage } from "./vqgan.ts";
 
 // How long a step takes on this machine, measured on networks that are thrown away: a training that may take a given
@@ -26,6 +27,7 @@ export function vqganStepSeconds(options: {
   network: VqganConfig;
   pictures: PictureSet;
   config: VqganTraining;
+  perceptual?: PerceptualLoss | undefined;
 }): number {
   const vqgan = new Vqgan(options.network);
   const seconds = stepSeconds(vqganStage({ ...options, vqgan }));

@@ -7,6 +7,7 @@ import type { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
+import { choosePrecision, type Precision } from "./precision.ts";
 import type { Device, Tensor } from "../tensor/tensor.ts";
 
 export type EncodeOptions = {
@@ -18,6 +19,8 @@ export type EncodeOptions = {
   keepPictures?: boolean;
   batchSize?: number;
   device?: Device;
+  /** What the networks compute in. Default: auto. */
+  precision?: Precision;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal | undefined;
 };
@@ -36,7 +39,8 @@ export async function encodePictures(pictures: PictureSet, options: EncodeOption
   const embeddings = new Float32Array(count * views * embedDim);
   const bytes = size * size * 3;
   const kept = options.keepPictures ? new Uint8Array(count * views * bytes) : undefined;
-  for (const network of [clip, vqgan]) network.to(device).eval();
+  const { dtype } = choosePrecision(options.precision ?? "auto", device);
+  for (const network of [clip, vqgan]) network.to(device).setComputeDtype(dtype).eval();
   for (let start = 0; start < count; start += batchSize) {
     options.signal?.throwIfAborted();
     const rows = Math.min(batchSize, count - start);

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { toDisk, type CommonTraining, type GptTraining, type VqganTraining } from "../config.ts";
 import { readEncoded, writeEncoded, type EncodedSet } from "../data/encoded.ts";
 import type { PictureSet } from "../data/pictures.ts";
-import { writeFolderAtomic } from "../io/atomic.ts";
+import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import type { GptConfig } from "../models/gpt-config.ts";
@@ -13,8 +13,10 @@ import type { VqganConfig } from "../models/vqgan-config.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { encodePictures } from "./encode.ts";
+import { drawnSample } from "./gpt-samples.ts";
 import { gptStage } from "./gpt.ts";
 import { runStage, type Progress, type Stage } from "./loop.ts";
+import { modelCard } from "./model-card.ts";
 import type { PerceptualLoss } from "./vqgan-loss.ts";
 import { vqganStage } from "./vqgan.ts";
 
@@ -37,25 +39,39 @@ export type GeneratorOptions = {
  * run that was stopped goes on where it was. Returns whether all of it is done: false after the signal.
  */
 export async function trainGenerator(options: GeneratorOptions): Promise<boolean> {
-  const { folder, pictures, clip, gpt, about } = options;
+  const { folder, clip } = options;
   mkdirSync(folder, { recursive: true });
   await once(join(folder, "clip"), (path) => clip.savePretrained(path));
   const vqgan = await trainVqgan(options);
   if (!vqgan) return false;
   const data = await encode(options, vqgan);
-  const trained = await trainGpt(options, data, vqgan);
-  if (!trained) return false;
+  const network = await trainGpt(options, data, vqgan);
+  if (!network) return false;
+  await describe(options, { network, vqgan, data });
+  return true;
+}
+
+/** The card with its grid, and at last `model.json`, which says that the model is whole. */
+async function describe(
+  { folder, pictures, vqgan: wanted, gpt: { training }, about }: GeneratorOptions,
+  { network, vqgan, data }: { network: GptConfig; vqgan: Vqgan; data: EncodedSet },
+): Promise<void> {
+  using gpt = (await Gpt.fromPretrained(join(folder, "gpt"))).to(parseDevice(training.device));
+  const { png } = await drawnSample({ gpt, vqgan, data });
+  writeFileAtomic(join(folder, "grid.png"), png);
+  const card = modelCard({
+    name: basename(resolve(folder)),
+    pictures: { count: pictures.count, about: String(about["pictures"]) },
+    vqgan: { network: vqgan.config, training: wanted.training },
+    gpt: { network, training },
+  });
+  writeFileAtomic(join(folder, "README.md"), card);
   writeJson(join(folder, "model.json"), {
     format: "clip-gen model",
     version: 1,
     ...about,
-    training: {
-      pictures: pictures.count,
-      vqgan: toDisk(options.vqgan.training),
-      gpt: toDisk(gpt.training),
-    },
+    training: { pictures: pictures.count, vqgan: toDisk(wanted.training), gpt: toDisk(training) },
   });
-  return true;
 }
 
 async function trainVqgan(options: GeneratorOptions): Promise<Vqgan | undefined> {
@@ -79,13 +95,14 @@ async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedS
   const { folder, pictures, clip, gpt, onEncoded, signal } = options;
   const path = join(folder, "encoded");
   if (!existsSync(join(path, "index.json"))) {
-    const { objective, device, flip } = gpt.training;
+    const { objective, device, precision, flip } = gpt.training;
     const encoded = await encodePictures(pictures, {
       clip,
       vqgan,
       flip,
       keepPictures: objective.reconstruction > 0 || objective.contrastive > 0,
       device: parseDevice(device),
+      precision,
       ...(onEncoded && { onProgress: onEncoded }),
       signal,
     });
@@ -94,22 +111,24 @@ async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedS
   return readEncoded(path);
 }
 
-async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqgan): Promise<boolean> {
+/** Returns the trained network's configuration; nothing after the signal. */
+async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqgan): Promise<GptConfig | undefined> {
   const { folder, clip, gpt: wanted } = options;
   const path = join(folder, "gpt");
-  if (existsSync(path)) return true;
   const [h, w] = data.grid;
   const { codebookSize, embedDim: conditionDim } = data;
+  const network = { ...wanted.network, codebookSize, tokenCount: h * w, conditionDim };
+  if (existsSync(path)) return network;
   manualSeed(wanted.training.seed);
-  const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
+  const gpt = new Gpt(network);
   const config = wanted.training;
   const stage = gptStage({ gpt, data, config, vqgan, clip });
   const settings = { stage: "gpt", network: gpt.config, pictures: data.count, ...config };
-  if (!(await runPart(options, stage, config, settings))) return false;
+  if (!(await runPart(options, stage, config, settings))) return undefined;
   const save = (): Promise<void> => once(path, (temporary) => gpt.eval().savePretrained(temporary));
   await (stage.ema ? stage.ema.with(save) : save());
   gpt.dispose();
-  return true;
+  return network;
 }
 
 /** Runs a stage in `runs/`, or goes on with it. */

@@ -4,6 +4,7 @@ import { Lpips } from "../models/lpips.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { choosePrecision, type Precision } from "./precision.ts";
 import type { PerceptualLoss } from "./vqgan-loss.ts";
 
 /**
@@ -14,15 +15,17 @@ export function perceptualLoss(options: {
   lpips?: string | undefined;
   clip?: Clip | undefined;
   device: string;
+  precision: Precision;
 }): PerceptualLoss | undefined {
   const device = parseDevice(options.device);
+  const { dtype } = choosePrecision(options.precision, device);
   if (options.lpips !== undefined) {
-    const lpips = Lpips.fromFile(options.lpips).to(device).eval().setTrainable(false);
+    const lpips = Lpips.fromFile(options.lpips).to(device).setComputeDtype(dtype).eval().setTrainable(false);
     return (images, reconstruction) => lpips.forward(images, reconstruction);
   }
   const { clip } = options;
   if (!clip) return undefined;
-  clip.to(device).eval().setTrainable(false);
+  clip.to(device).setComputeDtype(dtype).eval().setTrainable(false);
   return (images, reconstruction) => clipFeatureDistance(clip, images, reconstruction);
 }
 

@@ -33,12 +33,14 @@ export function vqganStage(options: {
   const { vqgan, pictures, config, perceptual } = options;
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
-  vqgan.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  const { dtype } = choosePrecision(config.precision, device);
+  vqgan.to(device).setComputeDtype(dtype).train();
   // Without a weight there is no discriminator, and its time is saved.
   const discriminator =
     config.discWeight > 0
       ? new NLayerDiscriminator({ inputNc: 3, ndf: config.discNdf, nLayers: config.discLayers, useActnorm: false })
           .to(device)
+          .setComputeDtype(dtype)
           .train()
       : undefined;
   const optimizer = new Adam(vqgan.namedParameters(), config);
