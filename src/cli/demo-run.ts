@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { gptTraining, vqganTraining } from "../config.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import { drawScenes } from "../data/pictures.ts";
@@ -9,7 +10,7 @@ import { rightOf, scoreScenes, type SceneResult } from "../generate/scene-score.
 import { writeFileAtomic } from "../io/atomic.ts";
 import { Clip } from "../models/clip.ts";
 import { gptPresets } from "../models/gpt-config.ts";
-import { writeJson } from "../io/json.ts";
+import { readJson, writeJson } from "../io/json.ts";
 import { vqganPresets } from "../models/vqgan-config.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { gptStepSeconds, vqganStepSeconds } from "../train/calibrate.ts";
@@ -65,10 +66,15 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   const vqganSettings = vqganTraining.parse(VQGAN_SETTINGS(seed));
   const gptSettings = gptTraining.parse(GPT_SETTINGS(seed));
   const perceptual = perceptualLoss({ ...vqganSettings, clip });
-  const vqganStep = vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings, perceptual });
-  const gptStep = gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings });
-  vqganSettings.steps = Math.max(20, Math.round((seconds * SHARE.vqgan) / vqganStep));
-  gptSettings.steps = Math.max(20, Math.round((seconds * SHARE.gpt) / gptStep));
+  const steps = plannedSteps(folder, () => ({
+    vqgan:
+      (seconds * SHARE.vqgan) /
+      vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings, perceptual }),
+    gpt:
+      (seconds * SHARE.gpt) / gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings }),
+  }));
+  vqganSettings.steps = steps.vqgan;
+  gptSettings.steps = steps.gpt;
 
   const { signal, done } = interruptSignal("saving, then stopping; run the same command again to go on");
   try {
@@ -108,6 +114,24 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   } finally {
     done();
   }
+}
+
+const planSchema = z.object({ vqgan: z.number().int().positive(), gpt: z.number().int().positive() });
+type Plan = z.infer<typeof planSchema>;
+
+/** How many steps the demo takes: measured once, then kept in the folder, so that a stopped demo goes on as it was. */
+function plannedSteps(folder: string, measure: () => Plan): Plan {
+  const file = join(folder, "steps.json");
+  if (existsSync(file)) {
+    const plan = planSchema.safeParse(readJson(file));
+    if (!plan.success) throw new UserError(`${file} is damaged; delete it, or choose another --output`);
+    return plan.data;
+  }
+  const { vqgan, gpt } = measure();
+  const plan = { vqgan: Math.max(20, Math.round(vqgan)), gpt: Math.max(20, Math.round(gpt)) };
+  mkdirSync(folder, { recursive: true });
+  writeJson(file, plan);
+  return plan;
 }
 
 async function drawPrompts(
