@@ -3,12 +3,13 @@ import { drawScenes, type PictureSet } from "../data/pictures.ts";
 import { trainBpe } from "../io/tokenizers/train-bpe.ts";
 import { Clip } from "../models/clip.ts";
 import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
+import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { clipStage } from "../train/clip.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
-import { averaged, captionedPictures, runTraining } from "./training.ts";
+import { captionedPictures, runTraining } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
 export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
@@ -32,7 +33,7 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
     settings: config,
     parameters: clip.parameterCount,
     results: {
-      clip: (folder) => averaged(stage, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+      clip: (folder) => withAverage(stage.ema, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     },
   });
 }

@@ -3,12 +3,13 @@ import { readEncoded } from "../data/encoded.ts";
 import { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import { Vqgan } from "../models/vqgan.ts";
+import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
 import { gptPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
-import { averaged, runTraining } from "./training.ts";
+import { runTraining } from "./training.ts";
 import type { TrainGptFlags } from "./train-gpt.ts";
 
 export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record<string, unknown>): Promise<void> {
@@ -33,7 +34,7 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
     settings: config,
     parameters: gpt.parameterCount,
     results: {
-      gpt: (folder) => averaged(stage, () => gpt.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+      gpt: (folder) => withAverage(stage.ema, () => gpt.eval().savePretrained(folder, { dtype: flags.saveDtype })),
       // With the contrastive term CLIP has learned along, and the GPT draws only from what this one says.
       ...(clip &&
         config.objective.contrastive > 0 && {

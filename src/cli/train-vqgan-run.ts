@@ -1,12 +1,13 @@
 import { toDisk, vqganTraining } from "../config.ts";
 import { Clip } from "../models/clip.ts";
 import { Vqgan } from "../models/vqgan.ts";
+import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
-import { averaged, runTraining, trainingPictures } from "./training.ts";
+import { runTraining, trainingPictures } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";
 
 export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
@@ -25,7 +26,7 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
     settings: config,
     parameters: vqgan.parameterCount,
     results: {
-      vqgan: (folder) => averaged(stage, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
+      vqgan: (folder) => withAverage(stage.ema, () => vqgan.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     },
   });
 }

@@ -111,11 +111,3 @@ export async function captionedPictures(paths: readonly string[], size: number):
   reportSkipped(pictures);
   return pictures;
 }
-
-/** Runs with the averaged weights where the stage keeps an average. */
-export async function averaged(
-  stage: { ema: { with(run: () => Promise<void>): Promise<void> } | undefined },
-  run: () => Promise<void>,
-): Promise<void> {
-  await (stage.ema ? stage.ema.with(run) : run());
-}

@@ -22,16 +22,15 @@ export type PictureSet = {
 export type ReadOptions = { size: number; onProgress?: (done: number, total: number) => void };
 
 /**
- * Every picture in the folders, recursively, and every one that a `.jsonl` list names; its captions are not looked at.
+ * Every picture that the `.jsonl` lists name, whose captions are not looked at, and every one in the folders, recursively.
  * Unreadable ones are passed over and named in `skipped`.
  */
 export async function readPictures(paths: readonly string[], options: ReadOptions): Promise<PictureSet> {
-  const found: string[] = [];
-  for (const path of paths) {
-    if (isPictureList(path)) found.push(...(await readPictureList(path)).map(({ file }) => file));
-    else found.push(...(await findImages(path)));
-  }
-  const files = [...new Set(found)];
+  const [lists, folders] = [paths.filter(isPictureList), paths.filter((path) => !isPictureList(path))];
+  const listed: string[] = [];
+  for (const list of lists) listed.push(...(await readPictureList(list)).map(({ file }) => file));
+  const found = folders.length > 0 || lists.length === 0 ? await findImages(folders) : [];
+  const files = [...new Set([...listed, ...found])];
   const { images, files: kept, skipped } = await loadImages(files, options);
   requireSome(kept.length, skipped);
   return { images, size: options.size, count: kept.length, names: kept, skipped };

@@ -71,3 +71,8 @@ export class Ema {
     this.#updates = state.get("updates")?.item() ?? 0;
   }
 }
+
+/** Runs a function with the averaged weights where there is an average, else with the weights as they are. */
+export async function withAverage<T>(ema: Ema | undefined, run: () => T | Promise<T>): Promise<T> {
+  return ema ? await ema.with(run) : await run();
+}

@@ -8,6 +8,7 @@ import type { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import type { GptConfig } from "../models/gpt-config.ts";
 import { writeJson } from "../io/json.ts";
+import { withAverage } from "../optim/ema.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import type { VqganConfig } from "../models/vqgan-config.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -45,16 +46,15 @@ export async function trainGenerator(options: GeneratorOptions): Promise<boolean
   const vqgan = await trainVqgan(options);
   if (!vqgan) return false;
   const data = await encode(options, vqgan);
-  const network = await trainGpt(options, data, vqgan);
-  if (!network) return false;
-  await describe(options, { network, vqgan, data });
+  if (!(await trainGpt(options, data, vqgan))) return false;
+  await describe(options, { vqgan, data });
   return true;
 }
 
 /** The card with its grid, and at last `model.json`, which says that the model is whole. */
 async function describe(
   { folder, pictures, vqgan: wanted, gpt: { training }, about }: GeneratorOptions,
-  { network, vqgan, data }: { network: GptConfig; vqgan: Vqgan; data: EncodedSet },
+  { vqgan, data }: { vqgan: Vqgan; data: EncodedSet },
 ): Promise<void> {
   using gpt = (await Gpt.fromPretrained(join(folder, "gpt"))).to(parseDevice(training.device));
   const { png } = await drawnSample({ gpt, vqgan, data });
@@ -63,7 +63,7 @@ async function describe(
     name: basename(resolve(folder)),
     pictures: { count: pictures.count, about: String(about["pictures"]) },
     vqgan: { network: vqgan.config, training: wanted.training },
-    gpt: { network, training },
+    gpt: { network: gpt.config, training },
   });
   writeFileAtomic(join(folder, "README.md"), card);
   writeJson(join(folder, "model.json"), {
@@ -85,7 +85,7 @@ async function trainVqgan(options: GeneratorOptions): Promise<Vqgan | undefined>
     const settings = { stage: "vqgan", network: wanted.network, pictures: pictures.count, ...config };
     if (!(await runPart(options, stage, config, settings))) return undefined;
     const save = (): Promise<void> => once(path, (temporary) => vqgan.eval().savePretrained(temporary));
-    await (stage.ema ? stage.ema.with(save) : save());
+    await withAverage(stage.ema, save);
     vqgan.dispose();
   }
   return (await Vqgan.fromPretrained(path)).to(parseDevice(wanted.training.device)).setTrainable(false);
@@ -111,24 +111,22 @@ async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedS
   return readEncoded(path);
 }
 
-/** Returns the trained network's configuration; nothing after the signal. */
-async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqgan): Promise<GptConfig | undefined> {
+async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqgan): Promise<boolean> {
   const { folder, clip, gpt: wanted } = options;
   const path = join(folder, "gpt");
+  if (existsSync(path)) return true;
   const [h, w] = data.grid;
   const { codebookSize, embedDim: conditionDim } = data;
-  const network = { ...wanted.network, codebookSize, tokenCount: h * w, conditionDim };
-  if (existsSync(path)) return network;
   manualSeed(wanted.training.seed);
-  const gpt = new Gpt(network);
+  const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
   const config = wanted.training;
   const stage = gptStage({ gpt, data, config, vqgan, clip });
   const settings = { stage: "gpt", network: gpt.config, pictures: data.count, ...config };
-  if (!(await runPart(options, stage, config, settings))) return undefined;
+  if (!(await runPart(options, stage, config, settings))) return false;
   const save = (): Promise<void> => once(path, (temporary) => gpt.eval().savePretrained(temporary));
-  await (stage.ema ? stage.ema.with(save) : save());
+  await withAverage(stage.ema, save);
   gpt.dispose();
-  return network;
+  return true;
 }
 
 /** Runs a stage in `runs/`, or goes on with it. */

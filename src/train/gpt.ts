@@ -9,7 +9,7 @@ import type { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { Adam } from "../optim/adam.ts";
 import { clipGradNorm } from "../optim/clip-grad-norm.ts";
-import { Ema } from "../optim/ema.ts";
+import { Ema, withAverage } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { rand, randn } from "../tensor/functions.generated.ts";
@@ -74,7 +74,6 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   };
 
   const { vqgan } = options;
-  const draw = (decoder: Vqgan) => () => drawnSample({ gpt, vqgan: decoder, data });
   return {
     name: "gpt",
     batchSize: config.batchSize,
@@ -82,7 +81,7 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     ema,
     parts: { model: gpt, optimizer, ...(ema && { ema }), ...(learning && { clip: learning.clip }) },
     step: (number) => tidy(() => step(number)),
-    ...(vqgan && { samples: async () => [await (ema ? ema.with(draw(vqgan)) : draw(vqgan)())] }),
+    ...(vqgan && { samples: async () => [await withAverage(ema, () => drawnSample({ gpt, vqgan, data }))] }),
   };
 }
 

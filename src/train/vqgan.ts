@@ -6,7 +6,7 @@ import { NLayerDiscriminator } from "../models/discriminator.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { Adam } from "../optim/adam.ts";
 import { clipGradNorm } from "../optim/clip-grad-norm.ts";
-import { Ema } from "../optim/ema.ts";
+import { Ema, withAverage } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -164,7 +164,7 @@ async function reconstructionSample(vqgan: Vqgan, pictures: PictureSet, ema: Ema
   vqgan.eval();
   let reconstructions: Uint8Array;
   try {
-    reconstructions = await (ema ? ema.with(draw) : draw());
+    reconstructions = await withAverage(ema, draw);
   } finally {
     vqgan.train();
   }
