@@ -61,7 +61,7 @@ async function describe(
   writeFileAtomic(join(folder, "grid.png"), png);
   const card = modelCard({
     name: basename(resolve(folder)),
-    pictures: { count: pictures.count, about: String(about["pictures"]) },
+    pictures: { count: pictures.count, about: [about["pictures"]].flat().join(", ") },
     vqgan: { network: vqgan.config, training: wanted.training },
     gpt: { network: gpt.config, training },
   });
