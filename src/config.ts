@@ -36,7 +36,9 @@ export const clipTraining = common.extend({
   betas: z.tuple([share, share]).default([0.9, 0.98]).describe("Adam's decay rates"),
   weightDecay: z.number().min(0).default(0.1).describe("AdamW's decay; 0 is Adam"),
   crop: share.default(0).describe("how much of a side a random crop may cut off"),
-  soften: share.default(0).describe("share of pictures that are softened and grained, as drawn ones are"),
+  soften: share
+    .default(0)
+    .describe("share of pictures that are softened and grained, with captions that call them blurry"),
 });
 
 /** Settings of `train vqgan`. Loss weights and their names are taming-transformers'. */

@@ -50,13 +50,12 @@ function extent(center: number, radius: number, pixels: number): [number, number
 function darkShare(scene: Scene, x: number, y: number, pixels: number): number {
   const periodPixels = texturePeriod * pixels;
   if (scene.texture === "striped") {
-    const along = x * Math.cos(scene.textureAngle) + y * Math.sin(scene.textureAngle);
-    return clamp01(0.5 + (0.25 - fromMiddle(along / texturePeriod + scene.texturePhase)) * periodPixels);
+    const across = (x + y) * Math.SQRT1_2;
+    return clamp01(0.5 + (0.25 - fromMiddle(across / texturePeriod)) * periodPixels);
   }
   if (scene.texture === "dotted") {
-    const dx = fromMiddle(x / texturePeriod + scene.texturePhase);
-    const dy = fromMiddle(y / texturePeriod + scene.texturePhase);
-    return clamp01(0.5 + (0.33 - Math.hypot(dx, dy)) * periodPixels);
+    const distance = Math.hypot(fromMiddle(x / texturePeriod), fromMiddle(y / texturePeriod));
+    return clamp01(0.5 + (0.33 - distance) * periodPixels);
   }
   return 0;
 }

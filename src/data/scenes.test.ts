@@ -34,8 +34,6 @@ const plain: Scene = {
   backgroundValue: [250, 250, 250],
   center: [0.5, 0.5],
   radius: 0.375,
-  textureAngle: 0,
-  texturePhase: 0,
 };
 
 describe("sceneAt", () => {

@@ -47,7 +47,7 @@ export const colorValues: Readonly<Record<Color, Rgb>> = {
 /** The middle of each background colour. */
 export const backgroundValues: Readonly<Record<Background, Rgb>> = {
   white: [248, 248, 248],
-  grey: [142, 142, 142],
+  grey: [160, 160, 160],
   black: [16, 16, 16],
   beige: [232, 214, 180],
 };
@@ -70,10 +70,6 @@ export type Scene = {
   center: readonly [x: number, y: number];
   /** Half the side of the shape's bounding square, as a share of the picture. */
   radius: number;
-  /** Direction of the stripes in radians; dots ignore it. */
-  textureAngle: number;
-  /** Where the texture starts, in periods from 0 to 1. */
-  texturePhase: number;
 };
 
 /** A pair of colour and shape. */
@@ -109,7 +105,7 @@ const combinations = {
   only: heldOutCombinations,
 } as const;
 
-const radiusRanges: Readonly<Record<Size, readonly [number, number]>> = { small: [0.22, 0.25], large: [0.34, 0.38] };
+const radiusRanges: Readonly<Record<Size, readonly [number, number]>> = { small: [0.27, 0.29], large: [0.36, 0.39] };
 
 /** What stays free between the shape and the picture's edge, as a share of the picture. */
 const margin = 0.02;
@@ -137,8 +133,6 @@ export function randomScene(random: Random, options: SceneOptions = {}): Scene {
       coordinate(random, { side: sideOf(position, "top", "bottom"), radius }),
     ],
     radius,
-    textureAngle: random.pick([0, 0.25, 0.5, 0.75]) * Math.PI,
-    texturePhase: random.next(),
   };
 }
 
@@ -155,7 +149,7 @@ function sideOf(position: Position, low: string, high: string): -1 | 0 | 1 {
 /** Center of the shape along one axis. The side counts in shares of the room that the shape leaves. */
 function coordinate(random: Random, { side, radius }: { side: -1 | 0 | 1; radius: number }): number {
   const room = 0.5 - margin - radius;
-  const offset = side === 0 ? random.between(-0.025, 0.025) : side * room * random.between(0.8, 1);
+  const offset = side === 0 ? random.between(-0.015, 0.015) : side * room * random.between(0.9, 1);
   return 0.5 + offset;
 }
 

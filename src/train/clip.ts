@@ -43,11 +43,13 @@ export function clipStage(options: {
   const ema = config.ema > 0 ? new Ema(clip, { decay: config.ema }) : undefined;
   const rate = scheduleOf(config);
 
-  /** One of each picture's captions, another one every time. */
+  const softened = Math.round(config.soften * config.batchSize);
+
+  /** One of each picture's captions, another one every time; the caption of a softened picture says so. */
   const captionsOf = (indices: Uint32Array, step: number): Tensor => {
     const random = new Random(config.seed, "captions", step);
     const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
-    return clip.tokenize(chosen);
+    return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
   };
 
   return {
@@ -60,7 +62,7 @@ export function clipStage(options: {
       tidy(() => {
         const { images, indices } = batches.at(step);
         const { logitsPerImage } = clip.forward({
-          images: clipInput(soften(images, config.soften, new Random(config.seed, "soften", step)), clip.config),
+          images: clipInput(soften(images, softened, new Random(config.seed, "soften", step)), clip.config),
           tokens: captionsOf(indices, step),
         });
         const loss = symmetricContrastiveLoss(logitsPerImage);
@@ -88,13 +90,12 @@ export function clipStage(options: {
 }
 
 /**
- * The first pictures of a batch with a part of their detail lost and grain in its place. A CLIP that is to rank drawn
- * pictures has to tell a clear shape from a doubtful one, and sharp photographs alone do not teach that.
+ * The first `count` pictures of a batch with a part of their detail lost and grain in its place. A CLIP that is to rank
+ * drawn pictures has to tell a clear shape from a doubtful one, and sharp photographs alone do not teach that.
  * (B, 3, H, W) in [−1, 1] → the same
  */
-function soften(images: Tensor, share: number, random: Random): Tensor {
+function soften(images: Tensor, count: number, random: Random): Tensor {
   const [batch, height, width] = [images.size(0), images.size(2), images.size(3)];
-  const count = Math.round(share * batch);
   if (count === 0) return images;
   const kept = random.between(0.3, 0.8);
   const small = resizeBicubic(images.narrow(0, 0, count), [Math.ceil(height * kept), Math.ceil(width * kept)]);
