@@ -5,9 +5,24 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+
+#include <climits>
+#endif
+
 #include "engine.h"
 
 namespace {
+
+// Every training step takes and gives back the same blocks. By default glibc hands large ones back to the kernel at
+// once, which then has to clear their pages again for the next step; so it is told to keep what a step may need.
+void keepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the greatest that glibc takes
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
 
 at::Generator generatorFor(Engine& engine, napi_value value) {
   // A device's name stands for the generator that its operators use when none is given; all threads share it.
@@ -84,6 +99,8 @@ napi_value synchronize(Engine& engine, const Arguments& arguments) {
 }  // namespace
 
 void defineSystem(Engine& engine, napi_value exports) {
+  static const bool once = (keepFreedMemory(), true);
+  static_cast<void>(once);
   engine.define(exports, "createGenerator", createGenerator);
   engine.define(exports, "releaseGenerator", releaseGenerator);
   engine.define(exports, "seedGenerator", seedGenerator);

@@ -6,7 +6,7 @@ import { gptTraining, vqganTraining } from "../config.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import { drawScenes } from "../data/pictures.ts";
 import { ClipGen } from "../generate/pipeline.ts";
-import { rightOf, sceneSentences, scoreScenes, type SceneResult } from "../generate/scene-score.ts";
+import { rightOf, scoreScenes, type SceneResult } from "../generate/scene-score.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { Clip } from "../models/clip.ts";
 import { gptPresets } from "../models/gpt-config.ts";
@@ -141,7 +141,7 @@ async function drawPrompts(
   const pictures: Uint8Array[] = [];
   console.log("\nsentences, left to right in sentences.png:");
   for (const [i, prompt] of DEMO_PROMPTS.entries()) {
-    const [best] = await model.generate(prompt, { ...options, against: sceneSentences });
+    const [best] = await model.generate(prompt, options);
     if (!best) throw new Error("no picture was drawn");
     pictures.push(best.pixels);
     console.log(`${String(i + 1).padStart(3)}  score ${best.score.toFixed(3)}  seed ${best.seed}  ${prompt}`);

@@ -71,7 +71,6 @@ function drawingOptions(flags: DrawingFlags): GenerateOptions {
     batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
   };
   if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });
-  if (flags.against !== undefined) options.against = flags.against;
   if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
   return options;
 }

@@ -5,7 +5,6 @@ export type DrawingFlags = {
   output: string;
   number: string;
   candidates?: string;
-  against?: string[];
   seed: string;
   temperature: string;
   topK?: string;
@@ -19,14 +18,7 @@ export type DrawingFlags = {
 };
 
 export function generateCommand(program: Command): void {
-  const command = program
-    .command("generate")
-    .description("draw a sentence")
-    .argument("<prompt>", "what to draw")
-    .option(
-      "--against <sentence...>",
-      "what it must not be taken for: candidates are ranked by how surely CLIP can tell",
-    );
+  const command = program.command("generate").description("draw a sentence").argument("<prompt>", "what to draw");
   addDrawingFlags(command).action(async (prompt: string, flags: DrawingFlags) => {
     const { runGenerate } = await import("./generate-run.ts");
     await runGenerate(prompt, flags);

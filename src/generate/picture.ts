@@ -9,8 +9,6 @@ export type PictureOrigin = {
   seed: number;
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;
-  /** Logarithm of the probability with which CLIP takes the picture for the prompt; where it was ranked `against` others. */
-  logProbability?: number;
   /** Of sampling; beam search has none. */
   temperature?: number;
   topK?: number;

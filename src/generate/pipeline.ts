@@ -11,7 +11,6 @@ import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
@@ -22,11 +21,6 @@ export type GenerateOptions = Omit<SampleOptions, "seed"> & {
   count?: number;
   /** How many to draw and rank by CLIP; at least `count`. Default: `count`. */
   candidates?: number;
-  /**
-   * Sentences that the pictures should not be taken for. Candidates are then ranked by how surely CLIP tells the prompt
-   * from these, as in zero-shot classification, and not by the cosine alone, in which size, place and light count, too.
-   */
-  against?: readonly string[];
   /** Seed of the first candidate; the next ones count up. Default 0. */
   seed?: number;
   /** Candidates drawn at the same time. Default 64. */
@@ -142,8 +136,6 @@ export class ClipGen {
 
   async #draw(condition: Tensor, prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
     const { count = 1, candidates = count, seed = 0, batchSize = 64, beams } = options;
-    const rivals = (options.against ?? []).filter((sentence) => sentence !== prompt);
-    using sentences = this.#withRivals(condition, rivals);
     requireCounts({ count, candidates, batchSize });
     if (!Number.isSafeInteger(seed)) throw new RangeError(`seed is ${seed}, expected a whole number`);
     if (candidates < count)
@@ -155,12 +147,12 @@ export class ClipGen {
       const signal = options.signal && { signal: options.signal };
       const found = await beamSearch(this.gpt, condition, { beams, guidanceScale, ...signal });
       const rows = found.slice(0, count).map((beam) => beam.tokens);
-      return this.#decode(rows, sentences, (_, opinion) => ({
+      return this.#decode(rows, condition, (_, score) => ({
         prompt,
         seed: 0,
         beams,
         guidanceScale,
-        ...opinion,
+        score,
         model: this.name,
       }));
     }
@@ -184,64 +176,34 @@ export class ClipGen {
           length: this.gpt.config.tokenCount,
         });
       }
-      const origin = (row: number, opinion: Opinion): PictureOrigin => ({
-        ...described,
-        seed: seeds[row] ?? seed,
-        ...opinion,
-      });
-      pictures.push(...this.#decode(tokens, sentences, origin));
+      const origin = (row: number, score: number): PictureOrigin => ({ ...described, seed: seeds[row] ?? seed, score });
+      pictures.push(...this.#decode(tokens, condition, origin));
     }
-    return pictures.sort((a, b) => rankOf(b) - rankOf(a)).slice(0, count);
+    return pictures.sort((a, b) => b.score - a.score).slice(0, count);
   }
 
-  /** The condition's embedding and those of the sentences that it competes with: (1 + R, D) */
-  #withRivals(condition: Tensor, rivals: readonly string[]): Tensor {
-    if (rivals.length === 0) return keep(condition.detach());
-    using others = this.embedText(rivals);
-    return keep(tidy(() => cat([condition, others])));
-  }
-
-  /**
-   * Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation.
-   * @param sentences (1 + R, D): what was asked for, then what it competes with
-   */
+  /** Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation. */
   #decode(
     tokens: readonly (readonly number[])[],
-    sentences: Tensor,
-    origin: (row: number, opinion: Opinion) => PictureOrigin,
+    condition: Tensor,
+    origin: (row: number, score: number) => PictureOrigin,
   ): GeneratedPicture[] {
     const side = this.vqgan.tokenGrid();
     const size = this.vqgan.config.resolution;
-    const { pixels, scores, logProbabilities } = noGrad(() =>
+    const { pixels, scores } = noGrad(() =>
       tidy(() => {
         const indices = Tensor.from(tokens.flat(), [tokens.length, side, side], "int64").to(this.device);
         const images = this.vqgan.decode(indices).clamp(-1, 1);
         const seen = normalize(this.clip.encodeImage(clipInput(images, this.clip.config)));
-        const cosines = seen.matmul(sentences.t()); // (N, 1 + R)
-        const logits = cosines.mul(this.clip.logitScale.exp());
-        return {
-          pixels: fromPixels(images),
-          scores: cosines.select(1, 0).toNumbers(),
-          logProbabilities: logits.logSoftmax(1).select(1, 0).toNumbers(),
-        };
+        return { pixels: fromPixels(images), scores: seen.matmul(condition.t()).flatten().toNumbers() };
       }),
     );
     const bytes = size * size * 3;
-    const ranked = sentences.size(0) > 1;
     return tokens.map((row, i) => {
       const own = pixels.subarray(i * bytes, (i + 1) * bytes);
-      const logProbability = logProbabilities[i] ?? Number.NaN;
-      const opinion = { score: scores[i] ?? Number.NaN, ...(ranked && { logProbability }) };
-      return new GeneratedPicture({ pixels: own, size, tokens: row, origin: origin(i, opinion) });
+      return new GeneratedPicture({ pixels: own, size, tokens: row, origin: origin(i, scores[i] ?? Number.NaN) });
     });
   }
-}
-
-/** What CLIP says of a picture. */
-type Opinion = Pick<PictureOrigin, "score" | "logProbability">;
-
-function rankOf({ origin }: GeneratedPicture): number {
-  return origin.logProbability ?? origin.score;
 }
 
 function requireCounts(counts: Record<string, number>): void {

@@ -14,11 +14,6 @@ export type SceneResult = {
   rightShape: boolean;
 };
 
-const combinations: readonly Combination[] = colors.flatMap((color) => shapes.map((shape) => ({ color, shape })));
-
-/** The shortest sentence of every combination: what a drawing of one of them must not be taken for. */
-export const sceneSentences: readonly string[] = combinations.map(captionCombination);
-
 /** Draws every combination of colour and shape, and checks what was drawn. */
 export async function scoreScenes(
   model: ClipGen,
@@ -26,8 +21,9 @@ export async function scoreScenes(
 ): Promise<SceneResult[]> {
   const { onDrawn, ...drawing } = options;
   const results: SceneResult[] = [];
+  const combinations = colors.flatMap((color) => shapes.map((shape) => ({ color, shape })));
   for (const combination of combinations) {
-    const [picture] = await model.generate(captionCombination(combination), { ...drawing, against: sceneSentences });
+    const [picture] = await model.generate(captionCombination(combination), drawing);
     if (!picture) throw new Error("no picture was drawn");
     const seen = checkScene(picture.pixels, picture.size);
     results.push({
