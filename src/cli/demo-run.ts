@@ -39,8 +39,6 @@ export const DEMO_PROMPTS: readonly string[] = [
   "a green ring on a grey background",
 ];
 
-/** Scenes that the generator learns from. */
-const SCENES = 20_000;
 /** How the time is shared: the rest goes into drawing scenes, encoding, and drawing from sentences. */
 const SHARE = { vqgan: 0.32, gpt: 0.56 };
 
@@ -51,6 +49,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   const start = performance.now();
   const seconds = 60 * numberFlag("--minutes", flags.minutes, { least: 0.1 });
   const seed = numberFlag("--seed", flags.seed, { least: 0, whole: true });
+  const count = numberFlag("--scenes", flags.scenes, { least: 64, whole: true });
   const candidates = numberFlag("--candidates", flags.candidates, { least: 1, whole: true });
   const folder = flags.output;
   if (existsSync(join(folder, "model.json")))
@@ -59,7 +58,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   const clip = await Clip.fromPretrained(scenesClip);
   const vqganNetwork = vqganPresets.tiny32;
   const gptNetwork = gptPresets.tiny;
-  const pictures = drawScenes({ count: SCENES, size: vqganNetwork.resolution, seed: seed + 2, heldOut: "exclude" });
+  const pictures = drawScenes({ count, size: vqganNetwork.resolution, seed: seed + 2, heldOut: "exclude" });
   const { dtype, reason } = choosePrecision("auto", "cpu");
   console.log(`${pictures.count} synthetic pictures; ${dtype} (${reason}), ${threadCount()} threads`);
 

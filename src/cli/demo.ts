@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-export type DemoFlags = { output: string; minutes: string; seed: string; candidates: string };
+export type DemoFlags = { output: string; minutes: string; seed: string; scenes: string; candidates: string };
 
 export function demoCommand(program: Command): void {
   program
@@ -9,6 +9,7 @@ export function demoCommand(program: Command): void {
     .option("-o, --output <folder>", "where the model, its grid and its scores go", "clip-gen-demo")
     .option("--minutes <n>", "how long the training may take in all, on this machine", "7")
     .option("--seed <n>", "seed of the training and of the pictures", "0")
+    .option("--scenes <n>", "synthetic pictures to train on", "20000")
     .option("--candidates <n>", "pictures that are drawn for each sentence; CLIP picks the best", "64")
     .action(async (flags: DemoFlags) => {
       const { runDemo } = await import("./demo-run.ts");

@@ -22,10 +22,10 @@ export const shapeDistances: Readonly<Record<Shape, Distance>> = {
     [0, 1],
     [-0.8, 0],
   ]),
-  star: polygonDistance(starPoints(5, 0.44)),
+  star: polygonDistance(starPoints(5, 0.4)),
   heart: polygonDistance(heartPoints(24)),
   cross: (x, y) =>
-    Math.min(boxDistance(x, y, { width: 0.96, height: 0.33 }), boxDistance(x, y, { width: 0.33, height: 0.96 })),
+    Math.min(boxDistance(x, y, { width: 0.96, height: 0.3 }), boxDistance(x, y, { width: 0.3, height: 0.96 })),
   ring: (x, y) => Math.abs(Math.sqrt(x * x + y * y) - 0.74) - 0.26,
 };
 

@@ -105,7 +105,7 @@ const combinations = {
   only: heldOutCombinations,
 } as const;
 
-const radiusRanges: Readonly<Record<Size, readonly [number, number]>> = { small: [0.27, 0.29], large: [0.36, 0.39] };
+const radiusRanges: Readonly<Record<Size, readonly [number, number]>> = { small: [0.29, 0.31], large: [0.37, 0.4] };
 
 /** What stays free between the shape and the picture's edge, as a share of the picture. */
 const margin = 0.02;

@@ -14,13 +14,14 @@ setThreadCount(1);
 
 const STEPS = 12;
 const stages = tinyStages(await tinyEncoded(), STEPS);
+const longStages = tinyStages(await tinyEncoded(), 100);
 const names = Object.keys(stages);
 const folder = temporaryFolder();
 let runs = 0;
 const newFolder = (): string => join(folder, String((runs += 1)));
 
-const named = (name: string): TinyStage => {
-  const stage = stages[name];
+const named = (name: string, from = stages): TinyStage => {
+  const stage = from[name];
   if (!stage) throw new Error(`no stage ${name}`);
   return stage;
 };
@@ -109,6 +110,25 @@ describe.each(names)("training %s", (name) => {
     expect(await run(later, tiny, { folder: path, resume: true })).toBe(STEPS);
     expect(everything(later)).toEqual(uninterrupted(name).state);
     expect(metricsOf(path)).toEqual(uninterrupted(name).metrics);
+  });
+
+  test("100 steps equal 50, a stop, and 50, bit for bit", async () => {
+    const tiny = named(name, longStages);
+    const options = { steps: 100, checkpointEvery: 100, sampleEvery: 100 };
+    const path = newFolder();
+    const straight = tiny.make(1);
+    expect(await run(straight, tiny, { ...options, folder: path })).toBe(100);
+    const stopped = newFolder();
+    const controller = new AbortController();
+    const onProgress: LoopOptions["onProgress"] = ({ step }) => {
+      if (step === 50) controller.abort();
+    };
+    const first = run(tiny.make(1), tiny, { ...options, folder: stopped, signal: controller.signal, onProgress });
+    expect(await first).toBe(50);
+    const later = tiny.make(99);
+    expect(await run(later, tiny, { ...options, folder: stopped, resume: true })).toBe(100);
+    expect(everything(later)).toEqual(everything(straight));
+    expect(metricsOf(stopped)).toEqual(metricsOf(path));
   });
 
   test("12 steps equal 8, a crash, and 7 from the last checkpoint on", async () => {
