@@ -24,6 +24,15 @@ void keepFreedMemory() {
 #endif
 }
 
+// Where the CPU has no NNPACK, newer libtorch says so at every convolution that asks for it; oneDNN does as well.
+// Older libtorch has no such switch, and does not complain.
+template <typename Context>
+auto turnOffNnpack(Context& context, int) -> decltype(context.setUserEnabledNNPACK(false)) {
+  context.setUserEnabledNNPACK(false);
+}
+template <typename Context>
+void turnOffNnpack(Context&, long) {}
+
 at::Generator generatorFor(Engine& engine, napi_value value) {
   // A device's name stands for the generator that its operators use when none is given; all threads share it.
   if (typeOf(engine.env, value) == napi_string) return at::globalContext().defaultGenerator(toDevice(engine.env, value));
@@ -99,7 +108,7 @@ napi_value synchronize(Engine& engine, const Arguments& arguments) {
 }  // namespace
 
 void defineSystem(Engine& engine, napi_value exports) {
-  static const bool once = (keepFreedMemory(), true);
+  static const bool once = (keepFreedMemory(), turnOffNnpack(at::globalContext(), 0), true);
   static_cast<void>(once);
   engine.define(exports, "createGenerator", createGenerator);
   engine.define(exports, "releaseGenerator", releaseGenerator);
