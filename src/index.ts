@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The public library: networks, tensors, training stages and generation. */
 export { ClipGen, type GenerateOptions } from "./generate/pipeline.ts";
 export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
