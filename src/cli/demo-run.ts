@@ -39,8 +39,8 @@ export const DEMO_PROMPTS: readonly string[] = [
   "a green ring on a grey background",
 ];
 
-/** How the time is shared: the rest goes into drawing scenes, encoding, and drawing from sentences. */
-const SHARE = { vqgan: 0.32, gpt: 0.56 };
+/** How the time is shared: the rest goes into drawing scenes and encoding them. */
+const SHARE = { vqgan: 0.32, gpt: 0.56, drawing: 0.05 };
 
 /** The small CLIP that comes with the program: trained on scenes and their sentences (see its README). */
 export const scenesClip: string = fileURLToPath(new URL("../../assets/scenes-clip", import.meta.url));
@@ -65,15 +65,17 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   const vqganSettings = vqganTraining.parse(VQGAN_SETTINGS(seed));
   const gptSettings = gptTraining.parse(GPT_SETTINGS(seed));
   const perceptual = perceptualLoss({ ...vqganSettings, clip });
-  const steps = plannedSteps(folder, () => ({
-    vqgan:
-      (seconds * SHARE.vqgan) /
-      vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings, perceptual }),
-    gpt:
-      (seconds * SHARE.gpt) / gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings }),
-  }));
-  vqganSettings.steps = steps.vqgan;
-  gptSettings.steps = steps.gpt;
+  vqganSettings.steps = plannedSteps(folder, "vqgan", () => {
+    const step = vqganStepSeconds({ network: vqganNetwork, pictures, config: vqganSettings, perceptual });
+    return (seconds * SHARE.vqgan) / step;
+  });
+  // Planned when its turn comes: where the VQGAN took longer than it should, less is left.
+  const gptSteps = (): number =>
+    plannedSteps(folder, "gpt", () => {
+      const left = seconds * (1 - SHARE.drawing) - (performance.now() - start) / 1000;
+      const step = gptStepSeconds({ network: gptNetwork, vqgan: vqganNetwork, clip, config: gptSettings });
+      return Math.min(left, seconds * SHARE.gpt) / step;
+    });
 
   const { signal, done } = interruptSignal("saving, then stopping; run the same command again to go on");
   try {
@@ -82,7 +84,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
       pictures,
       clip,
       vqgan: { network: vqganNetwork, training: vqganSettings, perceptual },
-      gpt: { network: gptNetwork, training: gptSettings },
+      gpt: { network: gptNetwork, training: gptSettings, steps: gptSteps },
       about: { pictures: "synthetic scenes", seed },
       onProgress: progressPrinter(),
       onEncoded: countPrinter("encoding pictures"),
@@ -115,22 +117,19 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
   }
 }
 
-const planSchema = z.object({ vqgan: z.number().int().positive(), gpt: z.number().int().positive() });
-type Plan = z.infer<typeof planSchema>;
+const planSchema = z.object({ vqgan: z.number().int().positive(), gpt: z.number().int().positive() }).partial();
 
-/** How many steps the demo takes: measured once, then kept in the folder, so that a stopped demo goes on as it was. */
-function plannedSteps(folder: string, measure: () => Plan): Plan {
+/** How many steps a stage takes: measured once, then kept in the folder, so that a stopped demo goes on as it was. */
+function plannedSteps(folder: string, stage: "vqgan" | "gpt", measure: () => number): number {
   const file = join(folder, "steps.json");
-  if (existsSync(file)) {
-    const plan = planSchema.safeParse(readJson(file));
-    if (!plan.success) throw new UserError(`${file} is damaged; delete it, or choose another --output`);
-    return plan.data;
-  }
-  const { vqgan, gpt } = measure();
-  const plan = { vqgan: Math.max(20, Math.round(vqgan)), gpt: Math.max(20, Math.round(gpt)) };
+  const plan = planSchema.safeParse(existsSync(file) ? readJson(file) : {});
+  if (!plan.success) throw new UserError(`${file} is damaged; delete it, or choose another --output`);
+  const known = plan.data[stage];
+  if (known !== undefined) return known;
+  const steps = Math.max(20, Math.round(measure()));
   mkdirSync(folder, { recursive: true });
-  writeJson(file, plan);
-  return plan;
+  writeJson(file, { ...plan.data, [stage]: steps });
+  return steps;
 }
 
 async function drawPrompts(

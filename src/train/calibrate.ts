@@ -69,9 +69,9 @@ function stepSeconds(stage: Stage): number {
     stage.step(step);
     return (performance.now() - start) / 1000;
   });
-  // The lower quartile: what else the machine does meanwhile makes single steps slower, never faster.
+  // The median: what else the machine does meanwhile slows the training down just as it does these steps.
   const sorted = times.slice(WARM_UP).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 4)] ?? 0;
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 /** Speed of a 1024³ matrix product on the CPU, in GFLOP/s: the best of a few, or the only one where one takes long. */

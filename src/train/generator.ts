@@ -27,7 +27,12 @@ export type GeneratorOptions = {
   pictures: PictureSet;
   clip: Clip;
   vqgan: { network: VqganConfig; training: VqganTraining; perceptual?: PerceptualLoss | undefined };
-  gpt: { network: Pick<GptConfig, "layers" | "heads" | "width" | "dropout">; training: GptTraining };
+  gpt: {
+    network: Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
+    training: GptTraining;
+    /** Asked when the GPT's turn comes, in place of `training.steps`: for those who train by the clock. */
+    steps?: () => number;
+  };
   /** What `model.json` tells of where the pictures came from. */
   about: Record<string, unknown>;
   onProgress?: (progress: Progress) => void;
@@ -53,9 +58,10 @@ export async function trainGenerator(options: GeneratorOptions): Promise<boolean
 
 /** The card with its grid, and at last `model.json`, which says that the model is whole. */
 async function describe(
-  { folder, pictures, vqgan: wanted, gpt: { training }, about }: GeneratorOptions,
+  { folder, pictures, vqgan: wanted, gpt: wantedGpt, about }: GeneratorOptions,
   { vqgan, data }: { vqgan: Vqgan; data: EncodedSet },
 ): Promise<void> {
+  const training = plannedTraining(wantedGpt);
   using gpt = (await Gpt.fromPretrained(join(folder, "gpt"))).to(parseDevice(training.device));
   const { png } = await drawnSample({ gpt, vqgan, data });
   writeFileAtomic(join(folder, "grid.png"), png);
@@ -119,7 +125,7 @@ async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqga
   const { codebookSize, embedDim: conditionDim } = data;
   manualSeed(wanted.training.seed);
   const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
-  const config = wanted.training;
+  const config = plannedTraining(wanted);
   const stage = gptStage({ gpt, data, config, vqgan, clip });
   const settings = { stage: "gpt", network: gpt.config, pictures: data.count, ...config };
   if (!(await runPart(options, stage, config, settings))) return false;
@@ -127,6 +133,10 @@ async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqga
   await withAverage(stage.ema, save);
   gpt.dispose();
   return true;
+}
+
+function plannedTraining({ training, steps }: GeneratorOptions["gpt"]): GptTraining {
+  return steps ? { ...training, steps: steps() } : training;
 }
 
 /** Runs a stage in `runs/`, or goes on with it. */
