@@ -39,7 +39,7 @@ export const DEMO_PROMPTS: readonly string[] = [
   "a green ring on a grey background",
 ];
 
-/** How the time is shared: the rest goes into drawing scenes and encoding them. */
+/** Shares of the time: for the two trainings, and for drawing at the end. The rest goes into making and encoding scenes. */
 const SHARE = { vqgan: 0.32, gpt: 0.56, drawing: 0.05 };
 
 /** The small CLIP that comes with the program: trained on scenes and their sentences (see its README). */
@@ -103,7 +103,6 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
       signal,
     });
     const grid = await drawPrompts(model, { candidates, seed, signal });
-    mkdirSync(folder, { recursive: true });
     writeFileAtomic(join(folder, "sentences.png"), grid.png);
     const all = await pictureGrid(Buffer.concat(results.map(({ picture }) => picture.pixels)), {
       size: vqganNetwork.resolution,
