@@ -1,6 +1,7 @@
 import type { GptTraining } from "../config.ts";
 import { toPixels } from "../data/batches.ts";
 import type { EncodedSet } from "../data/encoded.ts";
+import { gather } from "../data/rows.ts";
 import { BatchOrder, Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
@@ -130,13 +131,6 @@ class EncodedBatches {
     const bytes = gather(new Uint8Array(rows.length * size * size * 3), images, rows);
     return toPixels(bytes, { count: rows.length, size }, this.#device);
   }
-}
-
-/** Fills `into` with some rows of the data, and gives it back. */
-function gather<T extends Int32Array | Float32Array | Uint8Array>(into: T, data: T, rows: readonly number[]): T {
-  const width = into.length / rows.length;
-  for (const [i, row] of rows.entries()) into.set(data.subarray(row * width, (row + 1) * width), i * width);
-  return into;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { VqganTraining } from "../config.ts";
 import { fromPixels, PictureBatches, toPixels } from "../data/batches.ts";
 import type { PictureSet } from "../data/pictures.ts";
+import { gather, spread } from "../data/rows.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import { NLayerDiscriminator } from "../models/discriminator.ts";
 import type { Vqgan } from "../models/vqgan.ts";
@@ -150,11 +151,12 @@ class CodeUsage implements Stateful {
 
 const SHOWN = 8;
 
-/** The first pictures above their reconstructions. */
+/** A few pictures above their reconstructions. */
 async function reconstructionSample(vqgan: Vqgan, pictures: PictureSet, ema: Ema | undefined): Promise<Sample> {
   const { size } = pictures;
-  const count = Math.min(SHOWN, pictures.count);
-  const originals = pictures.images.subarray(0, count * size * size * 3);
+  const rows = spread(pictures.count, SHOWN);
+  const count = rows.length;
+  const originals = gather(new Uint8Array(count * size * size * 3), pictures.images, rows);
   const draw = (): Uint8Array =>
     noGrad(() =>
       tidy(() =>
