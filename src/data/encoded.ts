@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { fromDisk, toDisk } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
-import { readJson } from "../io/json.ts";
+import { problemsOf, readJson } from "../io/json.ts";
 import { SafetensorsFile } from "../io/safetensors.ts";
 import { writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
@@ -102,7 +102,7 @@ export function readEncoded(folder: string): EncodedSet {
   const images = new Uint8Array(count * width.images);
   let start = 0;
   for (const [i, shard] of shards.entries()) {
-    using file = SafetensorsFile.open(shard);
+    const file = new SafetensorsFile(shard);
     // The bytes are a copy of their own, so the numbers are aligned.
     const read = (name: string): ArrayBuffer => new Uint8Array(file.read(name).data).buffer;
     const own = new Int32Array(read("tokens"));
@@ -125,7 +125,7 @@ function readIndex(folder: string): Index {
     throw new Error(`${folder} holds no encoded pictures (index.json is missing); make them with: clip-gen encode`);
   }
   const parsed = indexSchema.safeParse(fromDisk(readJson(file)));
-  if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${problemsOf(parsed.error)}`);
   const { count, names, captions = names } = parsed.data;
   if (names.length !== count || captions.length !== count) {
     throw new Error(
@@ -138,15 +138,15 @@ function readIndex(folder: string): Index {
 /** How many pictures a shard holds; an error unless its tensors are those that the index tells of. */
 function shardRows(path: string, index: Index): number {
   const { views, grid, embedDim, pictureSize: size } = index;
-  using file = SafetensorsFile.open(path);
-  const [rows = 0] = file.info("tokens").shape;
+  const file = new SafetensorsFile(path);
+  const [rows = 0] = file.weight("tokens").shape;
   const expected: Record<string, string> = {
     tokens: `int32 [${[rows, views, grid[0] * grid[1]].join(", ")}]`,
     embeddings: `float32 [${[rows, views, embedDim].join(", ")}]`,
     ...(size !== undefined && { images: `uint8 [${[rows, views, size, size, 3].join(", ")}]` }),
   };
   for (const [name, wanted] of Object.entries(expected)) {
-    const { dtypeName, dtype, shape } = file.info(name);
+    const { dtypeName, dtype, shape } = file.weight(name);
     const found = `${dtype ?? dtypeName} [${shape.join(", ")}]`;
     if (found !== wanted) throw new Error(`${path}: ${name} is ${found}, the index asks for ${wanted}`);
   }

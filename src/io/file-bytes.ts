@@ -3,25 +3,27 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 // read(2) moves at most 2 GiB a call.
 const CHUNK_BYTES = 2 ** 30;
 
-/**
- * Exactly `length` bytes at `offset` of an open file, in memory of their own (so any typed array can view them).
- * `path` is for the message. Throws if the file ends before.
- */
+/** Exactly `length` bytes at `offset` of an open file, in memory of their own. Throws like `readAtInto`. */
 export function readAt(fd: number, path: string, range: { offset: number; length: number }): Uint8Array {
   const bytes = new Uint8Array(range.length);
+  readAtInto(fd, path, { target: bytes, offset: range.offset });
+  return bytes;
+}
+
+/** Fills the target with the bytes from `offset` of an open file on. `path` is for the message. Throws if the file ends before. */
+function readAtInto(fd: number, path: string, { target, offset }: { target: Uint8Array; offset: number }): void {
   let done = 0;
-  while (done < range.length) {
-    const chunk = Math.min(range.length - done, CHUNK_BYTES);
-    const count = readSync(fd, bytes, done, chunk, range.offset + done);
+  while (done < target.byteLength) {
+    const chunk = Math.min(target.byteLength - done, CHUNK_BYTES);
+    const count = readSync(fd, target, done, chunk, offset + done);
     if (count === 0) {
       throw new Error(
-        `${path} ends at byte ${range.offset + done}, but ${range.length} bytes at ${range.offset} were expected: ` +
+        `${path} ends at byte ${offset + done}, but ${target.byteLength} bytes at ${offset} were expected: ` +
           `the file is cut short; copy or download it again`,
       );
     }
     done += count;
   }
-  return bytes;
 }
 
 /** Opens a regular file for reading. Throws for folders, pipes and devices, which would block or never end. */
@@ -53,22 +55,34 @@ export class FileBytes {
     }
   }
 
-  /** Exactly `length` bytes at `offset`. Throws if the file ends before or was changed. */
+  /** Exactly `length` bytes at `offset`, in memory of their own. Throws if the file ends before or was changed. */
   read(offset: number, length: number): Uint8Array {
-    if (offset < 0 || length < 0 || offset + length > this.size) {
-      throw new Error(
-        `${this.path} has ${this.size} bytes, but ${length} bytes at ${offset} were expected: ` +
-          `the file is cut short or damaged; copy or download it again`,
-      );
-    }
+    this.#check(offset, length);
+    const bytes = new Uint8Array(length);
+    this.readInto(bytes, offset);
+    return bytes;
+  }
+
+  /** Fills the target with the bytes from `offset` on. Throws if the file ends before or was changed. */
+  readInto(target: Uint8Array, offset: number): void {
+    this.#check(offset, target.byteLength);
     const { fd, size } = openRegularFile(this.path);
     try {
       if (size !== this.size || fstatSync(fd).mtimeMs !== this.#modified) {
         throw new Error(`${this.path} was changed while it was being read; read it again from the start`);
       }
-      return readAt(fd, this.path, { offset, length });
+      readAtInto(fd, this.path, { target, offset });
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Before memory is taken: a length may come from a damaged file. */
+  #check(offset: number, length: number): void {
+    if (offset >= 0 && length >= 0 && offset + length <= this.size) return;
+    throw new Error(
+      `${this.path} has ${this.size} bytes, but ${length} bytes at ${offset} were expected: ` +
+        `the file is cut short or damaged; copy or download it again`,
+    );
   }
 }

@@ -11,6 +11,8 @@ export type PickleHooks<Extra> = {
 // Far above any checkpoint (a Lightning file of 4,000 tensors takes 200,000), far below what memory holds.
 const MAX_OPERATIONS = 20_000_000;
 const MAX_MARKS = 10_000;
+// An empty dict takes one byte in the file and some two hundred here.
+const CONTAINER_WORK = 20;
 
 /**
  * Reads one pickle (protocol 0 to 5) as a closed interpreter: it knows plain values, and whatever else the file names
@@ -139,9 +141,11 @@ class PickleMachine<Extra> {
         this.#stack.push([]);
         return true;
       case 0x7d: // EMPTY_DICT
+        this.#charge(CONTAINER_WORK);
         this.#stack.push(new Map());
         return true;
       case 0x8f: // EMPTY_SET
+        this.#charge(CONTAINER_WORK);
         this.#stack.push(new Set());
         return true;
       case 0x6c: // LIST
@@ -157,11 +161,13 @@ class PickleMachine<Extra> {
         // DICT
         const pairs = this.#popToMark();
         const dict = new Map<PickleValue<Extra>, PickleValue<Extra>>();
+        this.#charge(CONTAINER_WORK);
         this.#setItems(dict, pairs);
         this.#stack.push(dict);
         return true;
       }
       case 0x91: // FROZENSET
+        this.#charge(CONTAINER_WORK);
         this.#stack.push(new Set(this.#popToMark()));
         return true;
       case 0x61: // APPEND
@@ -224,7 +230,8 @@ class PickleMachine<Extra> {
 
   #construct(callable: PickleValue<Extra>, args: PickleValue<Extra>): PickleValue<Extra> {
     const list = Array.isArray(args) ? args : [args];
-    // A small file could have set(list) copy the same long list again and again.
+    // A small file could have set(list) copy the same long list again and again, or make calls with it.
+    this.#charge(list.length);
     for (const arg of list) if (Array.isArray(arg) || typeof arg === "string") this.#charge(arg.length);
     const name = isGlobal(callable) ? callable.name : "(no name)";
     const known = knownConstruct(name, list) ?? this.#hooks?.construct(name, list);

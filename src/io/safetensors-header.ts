@@ -1,3 +1,4 @@
+import { oneLine } from "./read-error.ts";
 import { byteLengthOf, elementCount, STORED_DTYPES, type StoredDType } from "./stored-tensor.ts";
 
 /** One tensor in the header: its type, its shape, and its bytes as a range of the data that follows the header. */
@@ -22,6 +23,11 @@ export const SAFETENSORS_NAMES: Record<StoredDType, string> = {
   int8: "I8",
   uint8: "U8",
   bool: "BOOL",
+  uint64: "U64",
+  uint32: "U32",
+  uint16: "U16",
+  float8_e4m3fn: "F8_E4M3",
+  float8_e5m2: "F8_E5M2",
 };
 
 const DTYPES = new Map(STORED_DTYPES.map((dtype) => [SAFETENSORS_NAMES[dtype], dtype]));
@@ -40,7 +46,7 @@ export function parseSafetensorsHeader(
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") metadata = parseMetadata(path, value);
-    else found.push([name, parseEntry(`tensor ${name} of ${path}`, value)]);
+    else found.push([name, parseEntry(`tensor ${oneLine(name, 300)} of ${path}`, value)]);
   }
   found.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let position = 0;

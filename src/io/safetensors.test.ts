@@ -42,7 +42,7 @@ describe("safetensors", () => {
     tensors.set("scalar", { dtype: "int8", shape: [], data: bytes(255) });
     tensors.set("empty", { dtype: "float32", shape: [0, 7], data: bytes() });
     writeSafetensorsFile(path, tensors, { format: "pt", prompt: "a cat\n" });
-    using file = SafetensorsFile.open(path);
+    const file = new SafetensorsFile(path);
     expect(file.names).toEqual([...tensors.keys()]);
     expect(file.metadata).toEqual({ format: "pt", prompt: "a cat\n" });
     for (const [name, tensor] of tensors) expect(file.read(name)).toEqual(tensor);
@@ -58,7 +58,7 @@ describe("safetensors", () => {
       ["odd", { dtype: "uint8", shape: [3], data: bytes(1, 2, 3) }],
       ["x", { dtype: "float32", shape: [2], data }],
     ]);
-    using file = SafetensorsFile.open(path);
+    const file = new SafetensorsFile(path);
     expect([...new Float32Array(file.read("x").data.buffer)]).toEqual([1.5, -2]);
   });
 
@@ -81,7 +81,7 @@ describe("safetensors", () => {
       JSON.stringify({ a: entry(0, 2), b: { dtype: "F8_E4M3", shape: [2], data_offsets: [2, 4] } }),
       bytes(1, 2, 3, 4),
     );
-    const file = SafetensorsFile.open(path);
+    const file = new SafetensorsFile(path);
     expect(file.info("b")).toEqual({ dtype: null, dtypeName: "F8_E4M3", shape: [2] });
     expect(() => file.read("b")).toThrow(/element type F8_E4M3/);
     expect(() => file.read("c")).toThrow(/no tensor c; it has 2: a, b$/);
@@ -107,21 +107,21 @@ describe("safetensors", () => {
     ["a list", "[]", 0],
     ["half a JSON text", '{"a":', 0],
   ])("%s is refused", (_, header, length) => {
-    expect(() => SafetensorsFile.open(writeRaw(header, new Uint8Array(length)))).toThrow(/raw\.safetensors/);
+    expect(() => new SafetensorsFile(writeRaw(header, new Uint8Array(length)))).toThrow(/raw\.safetensors/);
   });
 
   test("huge and tiny headers and other files are refused before anything is read", () => {
-    expect(() => SafetensorsFile.open(writeRaw("{}", bytes(), 2 ** 40))).toThrow(/not a safetensors file/);
-    expect(() => SafetensorsFile.open(writeRaw("{}", bytes(), 1000))).toThrow(/cut short/);
+    expect(() => new SafetensorsFile(writeRaw("{}", bytes(), 2 ** 40))).toThrow(/not a safetensors file/);
+    expect(() => new SafetensorsFile(writeRaw("{}", bytes(), 1000))).toThrow(/cut short/);
     writeFileSync(join(folder, "tiny"), "abc");
-    expect(() => SafetensorsFile.open(join(folder, "tiny"))).toThrow(/only 3 bytes/);
-    expect(() => SafetensorsFile.open(folder)).toThrow(/not a file but a folder/);
-    expect(() => SafetensorsFile.open(join(folder, "none"))).toThrow(/does not exist/);
+    expect(() => new SafetensorsFile(join(folder, "tiny"))).toThrow(/only 3 bytes/);
+    expect(() => new SafetensorsFile(folder)).toThrow(/not a file but a folder/);
+    expect(() => new SafetensorsFile(join(folder, "none"))).toThrow(/does not exist/);
   });
 
   test("a file that shrinks after it was opened gives an error and not zeros", () => {
     const path = writeRaw(JSON.stringify({ a: entry(0, 100) }), new Uint8Array(100).fill(7));
-    using file = SafetensorsFile.open(path);
+    const file = new SafetensorsFile(path);
     truncateSync(path, 90);
     expect(() => file.read("a")).toThrow(/cut short/);
   });
@@ -129,12 +129,12 @@ describe("safetensors", () => {
   test("a tensor named __proto__ is a tensor", () => {
     const path = join(folder, "proto.safetensors");
     writeSafetensorsFile(path, [["__proto__", { dtype: "uint8", shape: [1], data: bytes(9) }]]);
-    using file = SafetensorsFile.open(path);
+    const file = new SafetensorsFile(path);
     expect([...file.read("__proto__").data]).toEqual([9]);
   });
 
   test.skipIf(!existsSync(golden))("a file of the Python library opens (needs ../shared/golden)", () => {
-    using file = SafetensorsFile.open(golden);
+    const file = new SafetensorsFile(golden);
     expect(file.names).toHaveLength(47);
     expect(file.info("pos_emb")).toEqual({ dtype: "float32", dtypeName: "F32", shape: [1, 16, 64] });
   });

@@ -1,109 +1,73 @@
-import { closeSync } from "node:fs";
 import { writeFileAtomic } from "./atomic.ts";
-import { openRegularFile, readAt } from "./file-bytes.ts";
-import { parseSafetensorsHeader, type SafetensorsEntry, SAFETENSORS_NAMES } from "./safetensors-header.ts";
-import { checkStoredTensor, type StoredDType, type StoredTensor } from "./stored-tensor.ts";
-
-/** What the header says of one tensor. `dtype` is null for an element type that this project does not hold. */
-export type SafetensorsInfo = { dtype: StoredDType | null; dtypeName: string; shape: number[] };
+import { FileBytes } from "./file-bytes.ts";
+import { parseSafetensorsHeader, SAFETENSORS_NAMES } from "./safetensors-header.ts";
+import { checkStoredTensor, type StoredTensor } from "./stored-tensor.ts";
+import { readWeight, wholeWeight, type Weight, type Weights } from "./weight.ts";
 
 // The reference implementation's limit (huggingface/safetensors, MAX_HEADER_SIZE).
 const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * A safetensors file, opened: its header is read and checked, each tensor's bytes only when they are asked for.
- * Holds a file handle until `close()`, or until the end of the block with `using`.
+ * A safetensors file: its header is read and checked at once, each tensor's bytes only when they are asked for.
+ * Holds no file handle; a file that was changed since is refused.
  * Format: https://github.com/huggingface/safetensors#format
  */
 export class SafetensorsFile {
   readonly path: string;
-  /** In the order of the bytes in the file. */
-  readonly names: string[];
   readonly metadata: Record<string, string>;
-  readonly #entries: Map<string, SafetensorsEntry>;
-  readonly #dataOffset: number;
-  #fd: number | null;
+  /** In the order of the bytes in the file. */
+  readonly weights: Weights;
 
-  private constructor(path: string, file: { fd: number; size: number }) {
-    const { fd, size } = file;
-    if (size < 8) throw new Error(`${path} is not a safetensors file: it has only ${size} bytes`);
-    const lengthBytes = readAt(fd, path, { offset: 0, length: 8 });
-    const headerLength = Number(new DataView(lengthBytes.buffer).getBigUint64(0, true));
+  /** Throws if it is no safetensors file, damaged or cut short. */
+  constructor(path: string) {
+    const file = new FileBytes(path);
+    if (file.size < 8) throw new Error(`${path} is not a safetensors file: it has only ${file.size} bytes`);
+    const headerLength = Number(new DataView(file.read(0, 8).buffer).getBigUint64(0, true));
     if (headerLength > MAX_HEADER_BYTES || headerLength < 2) {
       throw new Error(
         `${path} is not a safetensors file: its first 8 bytes announce a header of ${headerLength} bytes, ` +
           `expected 2 to ${MAX_HEADER_BYTES}`,
       );
     }
-    this.#dataOffset = 8 + headerLength;
-    if (this.#dataOffset > size) {
+    const dataOffset = 8 + headerLength;
+    if (dataOffset > file.size) {
       throw new Error(
-        `${path} is cut short: its header takes ${headerLength} bytes, the whole file has ${size}; ` +
+        `${path} is cut short: its header takes ${headerLength} bytes, the whole file has ${file.size}; ` +
           `copy or download it again`,
       );
     }
     const header = parseSafetensorsHeader(path, {
-      json: readAt(fd, path, { offset: 8, length: headerLength }),
-      dataLength: size - this.#dataOffset,
+      json: file.read(8, headerLength),
+      dataLength: file.size - dataOffset,
     });
     this.path = path;
-    this.#fd = fd;
-    this.#entries = header.entries;
-    this.names = [...header.entries.keys()];
     this.metadata = header.metadata;
+    this.weights = new Map(
+      Array.from(header.entries, ([name, { dtype, dtypeName, shape, begin, end }]) => {
+        const readInto = (target: Uint8Array, offset: number): void =>
+          file.readInto(target, dataOffset + begin + offset);
+        return [name, wholeWeight({ kind: "storage", dtype, dtypeName, byteLength: end - begin, readInto }, shape)];
+      }),
+    );
   }
 
-  /** Opens a file and checks its header. Throws if it is no safetensors file, damaged or cut short. */
-  static open(path: string): SafetensorsFile {
-    const file = openRegularFile(path);
-    try {
-      return new SafetensorsFile(path, file);
-    } catch (error) {
-      closeSync(file.fd);
-      throw error;
-    }
+  get names(): string[] {
+    return [...this.weights.keys()];
   }
 
-  has(name: string): boolean {
-    return this.#entries.has(name);
-  }
-
-  /** Type and shape of one tensor, without reading it. Throws for an unknown name. */
-  info(name: string): SafetensorsInfo {
-    const { dtype, dtypeName, shape } = this.#entry(name);
-    return { dtype, dtypeName, shape: [...shape] };
+  /** One tensor, not yet read. Throws for an unknown name. */
+  weight(name: string): Weight {
+    const weight = this.weights.get(name);
+    if (weight !== undefined) return weight;
+    const some = this.names.slice(0, 5).join(", ");
+    throw new Error(
+      `${this.path} has no tensor ${name}; it has ${this.weights.size}: ${some}${this.weights.size > 5 ? ", …" : ""}`,
+    );
   }
 
   /** Reads one tensor. Throws for an unknown name and for an element type that this project does not hold. */
   read(name: string): StoredTensor {
-    const { dtype, dtypeName, shape, begin, end } = this.#entry(name);
-    if (this.#fd === null) throw new Error(`${this.path} is closed; open it again to read ${name}`);
-    if (dtype === null) {
-      throw new Error(
-        `tensor ${name} of ${this.path} has the element type ${dtypeName}; ` +
-          `known are ${Object.values(SAFETENSORS_NAMES).join(", ")}: convert the file first`,
-      );
-    }
-    const data = readAt(this.#fd, this.path, { offset: this.#dataOffset + begin, length: end - begin });
-    return { dtype, shape: [...shape], data };
-  }
-
-  close(): void {
-    if (this.#fd !== null) closeSync(this.#fd);
-    this.#fd = null;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  #entry(name: string): SafetensorsEntry {
-    const entry = this.#entries.get(name);
-    if (entry !== undefined) return entry;
-    const some = this.names.slice(0, 5).join(", ");
-    throw new Error(
-      `${this.path} has no tensor ${name}; it has ${this.names.length}: ${some}${this.names[5] ? ", …" : ""}`,
-    );
+    return readWeight(`${name} of ${this.path}`, this.weight(name));
   }
 }
 

@@ -264,7 +264,7 @@ function digest(stored: StoredTensor | undefined): string {
 describe.skipIf(!existsSync(golden))("published containers (needs ../shared/golden)", () => {
   test("the published GPT has the same bytes as its safetensors twin", () => {
     const found = at("clipgen-gpt/gpt.pt");
-    using file = SafetensorsFile.open(join(golden, "clipgen-gpt/gpt.safetensors"));
+    const file = new SafetensorsFile(join(golden, "clipgen-gpt/gpt.safetensors"));
     expect([...found.keys()].toSorted()).toEqual(file.names.toSorted());
     for (const [name, value] of found) expect(digest(file.read(name))).toBe(digest(value));
   });
@@ -285,7 +285,7 @@ describe.skipIf(!existsSync(golden))("published containers (needs ../shared/gold
 
   test("a TorchScript archive has the tensors of open_clip's safetensors", () => {
     const script = at("clip-vit/b/model_jit.pt");
-    using file = SafetensorsFile.open(join(golden, "clip-vit/b/open_clip_custom_text.safetensors"));
+    const file = new SafetensorsFile(join(golden, "clip-vit/b/open_clip_custom_text.safetensors"));
     expect(file.names).toHaveLength(script.size - 3);
     for (const name of file.names)
       expect(digest(script.get(name.replace(/^text\./, "")))).toBe(digest(file.read(name)));
@@ -293,7 +293,7 @@ describe.skipIf(!existsSync(golden))("published containers (needs ../shared/gold
 
   test("OpenAI's names hold what Hugging Face's hold", () => {
     const found = at("clip-vit/a/model.pt");
-    using file = SafetensorsFile.open(join(golden, "clip-vit/a/hf/model.safetensors"));
+    const file = new SafetensorsFile(join(golden, "clip-vit/a/hf/model.safetensors"));
     expect(found.size).toBe(74);
     const pairs = {
       logit_scale: "logit_scale",

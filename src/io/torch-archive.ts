@@ -1,8 +1,9 @@
 import { FileBytes } from "./file-bytes.ts";
 import { readPickle } from "./pickle.ts";
 import { readLegacyTorchFile } from "./torch-legacy.ts";
-import { parseStorageId, torchHooks } from "./torch-pickle.ts";
-import type { TorchStorage, TorchValue } from "./torch-tensor.ts";
+import { readError } from "./read-error.ts";
+import { parseStorageId, torchHooks, type TorchValue } from "./torch-pickle.ts";
+import type { WeightStorage } from "./weight.ts";
 import { ZipArchive } from "./zip.ts";
 
 // The pickle holds names and shapes only. The largest checkpoints known have a few megabytes of it.
@@ -12,7 +13,7 @@ const MAX_PICKLE_BYTES = 2 ** 28;
  * Reads what `torch.save` or `torch.jit.save` wrote: zip archives, TorchScript archives (their weights; the code is
  * ignored) and the format from before torch 1.6. Plain values, tensors and names are understood, any other class
  * becomes an inert record; nothing that the file says is imported or run.
- * Tensors are not read yet: `readTorchTensor` or `findStateDict` does that from the same path, which must not change.
+ * Tensors are not read yet: `readWeight` does that from the same path, which must not change.
  * Throws for files that are cut short, damaged, or of another format.
  */
 export function readTorchArchive(path: string): TorchValue {
@@ -23,8 +24,7 @@ export function readTorchArchive(path: string): TorchValue {
     if (text.startsWith("PK\u0003\u0004")) return readZip(path);
     if (head[0] === 0x80) return readLegacyTorchFile(file);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(message.includes(path) ? message : `cannot read ${path}: ${message}`, { cause: error });
+    throw readError(path, error);
   }
   throw new Error(`${path} is not a torch file: ${guessFormat(text)}`);
 }
@@ -40,7 +40,7 @@ function readZip(path: string): TorchValue {
     const order = new TextDecoder().decode(archive.read(`${prefix}byteorder`, 64)).trim();
     if (order !== "little") throw new Error(`${path} has the byte order ${order}; save it on a little-endian machine`);
   }
-  const storages = new Map<string, TorchStorage>();
+  const storages = new Map<string, WeightStorage>();
   const { value } = readPickle(archive.read(pickleName, MAX_PICKLE_BYTES), {
     hooks: torchHooks((id) => {
       const { key, byteLength, dtype, dtypeName } = parseStorageId(id);
@@ -52,12 +52,12 @@ function readZip(path: string): TorchValue {
       if (dtype !== null && entry.size < byteLength) {
         throw new Error(`${path} is damaged: the storage ${name} has ${entry.size} bytes, expected ${byteLength}`);
       }
-      const storage: TorchStorage = {
+      const storage: WeightStorage = {
         kind: "storage",
         dtype,
         dtypeName,
         byteLength: entry.size,
-        read: (offset, length) => archive.readRange(name, { offset, length }),
+        readInto: (target, offset) => archive.readInto(name, target, offset),
       };
       storages.set(key, storage);
       return storage;

@@ -2,8 +2,8 @@ import type { FileBytes } from "./file-bytes.ts";
 import { readPickle, type PickleHooks } from "./pickle.ts";
 import { TruncatedPickleError } from "./pickle-bytes.ts";
 import { bytesPerElement } from "./stored-tensor.ts";
-import { parseStorageId, torchHooks } from "./torch-pickle.ts";
-import type { TorchStorage, TorchTensor, TorchValue } from "./torch-tensor.ts";
+import { parseStorageId, torchHooks, type TorchValue } from "./torch-pickle.ts";
+import type { Weight, WeightStorage } from "./weight.ts";
 
 const MAGIC_NUMBER = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL_VERSION = 1001;
@@ -17,7 +17,7 @@ const MAX_WINDOW_BYTES = 2 ** 28;
  */
 export function readLegacyTorchFile(file: FileBytes): TorchValue {
   const places = new Map<string, number>();
-  const storages = new Map<string, TorchStorage>();
+  const storages = new Map<string, WeightStorage>();
   const read = pickleSequence(file);
   if (read(null) !== MAGIC_NUMBER) {
     throw new Error(`${file.path} is a pickle, but not from torch.save; convert it to safetensors first`);
@@ -64,18 +64,18 @@ export function readLegacyTorchFile(file: FileBytes): TorchValue {
   return value;
 }
 
-type Context = { file: FileBytes; places: Map<string, number>; storages: Map<string, TorchStorage> };
+type Context = { file: FileBytes; places: Map<string, number>; storages: Map<string, WeightStorage> };
 
-function findStorage(id: TorchValue, { file, places, storages }: Context): TorchStorage {
+function findStorage(id: TorchValue, { file, places, storages }: Context): WeightStorage {
   const { key, byteLength, dtype, dtypeName } = parseStorageId(id);
   let root = storages.get(key);
   if (root === undefined) {
-    const read = (offset: number, length: number): Uint8Array => {
+    const readInto = (target: Uint8Array, offset: number): void => {
       const place = places.get(key);
       if (place === undefined) throw new Error(`${file.path} is damaged: the storage ${key} is missing`);
-      return file.read(place + offset, length);
+      file.readInto(target, place + offset);
     };
-    root = { kind: "storage", dtype, dtypeName, byteLength, read };
+    root = { kind: "storage", dtype, dtypeName, byteLength, readInto };
     storages.set(key, root);
   }
   const view = Array.isArray(id) ? id[5] : null;
@@ -90,11 +90,11 @@ function findStorage(id: TorchValue, { file, places, storages }: Context): Torch
     throw new Error(`${file.path} is damaged: a view of the storage ${key} reaches beyond it`);
   }
   const whole = root;
-  return { ...whole, byteLength: size, read: (at, count) => whole.read(start + at, count) };
+  return { ...whole, byteLength: size, within: whole, readInto: (target, at) => whole.readInto(target, start + at) };
 }
 
 type PickleSequence = {
-  (hooks: PickleHooks<TorchTensor | TorchStorage> | null): TorchValue;
+  (hooks: PickleHooks<Weight | WeightStorage> | null): TorchValue;
   position: () => number;
 };
 
@@ -102,7 +102,7 @@ type PickleSequence = {
 function pickleSequence(file: FileBytes): PickleSequence {
   let window = file.read(0, Math.min(file.size, FIRST_WINDOW_BYTES));
   let offset = 0;
-  const next = (hooks: PickleHooks<TorchTensor | TorchStorage> | null): TorchValue => {
+  const next = (hooks: PickleHooks<Weight | WeightStorage> | null): TorchValue => {
     for (;;) {
       try {
         const { value, end } = readPickle(window, { offset, ...(hooks === null ? {} : { hooks }) });

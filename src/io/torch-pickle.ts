@@ -1,7 +1,49 @@
 import type { PickleHooks } from "./pickle.ts";
-import { isGlobal } from "./pickle-values.ts";
+import { isGlobal, type PickleValue } from "./pickle-values.ts";
 import { bytesPerElement, type StoredDType } from "./stored-tensor.ts";
-import { TORCH_DTYPES, type TorchStorage, type TorchTensor, type TorchValue } from "./torch-tensor.ts";
+import type { Weight, WeightStorage } from "./weight.ts";
+
+/** What a torch file holds: plain values, tensors, and inert records for everything else. */
+export type TorchValue = PickleValue<Weight | WeightStorage>;
+
+/** torch's names of our element types, with and without the storage classes' spelling. */
+const TORCH_DTYPES: ReadonlyMap<string, StoredDType> = new Map<string, StoredDType>([
+  ["torch.DoubleStorage", "float64"],
+  ["torch.FloatStorage", "float32"],
+  ["torch.HalfStorage", "float16"],
+  ["torch.BFloat16Storage", "bfloat16"],
+  ["torch.LongStorage", "int64"],
+  ["torch.IntStorage", "int32"],
+  ["torch.ShortStorage", "int16"],
+  ["torch.CharStorage", "int8"],
+  ["torch.ByteStorage", "uint8"],
+  ["torch.BoolStorage", "bool"],
+  ["torch.UntypedStorage", "uint8"],
+  ["torch.storage.UntypedStorage", "uint8"],
+  ["torch.float64", "float64"],
+  ["torch.float32", "float32"],
+  ["torch.float16", "float16"],
+  ["torch.bfloat16", "bfloat16"],
+  ["torch.int64", "int64"],
+  ["torch.int32", "int32"],
+  ["torch.int16", "int16"],
+  ["torch.int8", "int8"],
+  ["torch.uint8", "uint8"],
+  ["torch.bool", "bool"],
+  ["torch.uint16", "uint16"],
+  ["torch.uint32", "uint32"],
+  ["torch.uint64", "uint64"],
+  ["torch.float8_e4m3fn", "float8_e4m3fn"],
+  ["torch.float8_e5m2", "float8_e5m2"],
+]);
+
+// What torch allows. A shape is copied for each tensor, so a long one could fill the memory.
+const MAX_AXES = 64;
+
+/** True for a tensor that a torch file holds. */
+export function isWeight(value: TorchValue | undefined): value is Weight {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "tensor";
+}
 
 /** What a persistent id of torch says about a storage. `byteLength` is 0 where the element type is unknown. */
 export type StorageId = {
@@ -28,14 +70,14 @@ export function parseStorageId(id: TorchValue): StorageId {
 }
 
 /** The few names of torch that stand for weights. `storage` finds the storage behind a persistent id. */
-export function torchHooks(storage: (id: TorchValue) => TorchValue): PickleHooks<TorchTensor | TorchStorage> {
+export function torchHooks(storage: (id: TorchValue) => TorchValue): PickleHooks<Weight | WeightStorage> {
   return { persistent: storage, construct: constructTorch };
 }
 
 function constructTorch(name: string, args: TorchValue[]): TorchValue | undefined {
   switch (name) {
     case "torch.Size":
-      return Array.isArray(args[0]) ? [...args[0]] : undefined;
+      return Array.isArray(args[0]) && args[0].length <= MAX_AXES ? [...args[0]] : undefined;
     case "torch._utils._rebuild_tensor": // (storage, offset, shape, strides)
     case "torch._utils._rebuild_tensor_v2": // (…, requires grad, hooks)
       return rebuildTensor(args, null);
@@ -65,7 +107,7 @@ function constructTorch(name: string, args: TorchValue[]): TorchValue | undefine
   }
 }
 
-function rebuildTensor(args: TorchValue[], dtypeName: string | null): TorchTensor {
+function rebuildTensor(args: TorchValue[], dtypeName: string | null): Weight {
   const [storage, offset, shape, strides] = args;
   if (!isStorage(storage) || typeof offset !== "number") {
     throw new Error("the pickle is damaged: a tensor has no storage");
@@ -81,12 +123,13 @@ function rebuildTensor(args: TorchValue[], dtypeName: string | null): TorchTenso
   };
 }
 
-function isStorage(value: TorchValue | undefined): value is TorchStorage {
+function isStorage(value: TorchValue | undefined): value is WeightStorage {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "storage";
 }
 
 function toSizes(value: TorchValue | undefined): number[] {
   if (!Array.isArray(value)) throw new Error("the pickle is damaged: a tensor has no shape or strides");
+  if (value.length > MAX_AXES) throw new Error(`the pickle is damaged: a tensor has ${value.length} axes`);
   return value.map((size) => {
     if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) return size;
     throw new Error("the pickle is damaged: a tensor's shape or strides are no whole numbers of zero or more");

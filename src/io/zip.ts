@@ -10,6 +10,8 @@ export type ZipEntry = {
   method: "stored" | "deflated";
   crc: number;
   headerOffset: number;
+  /** Where the next entry, or the table of contents, begins. */
+  limit: number;
 };
 
 const END_BYTES = 22;
@@ -43,28 +45,31 @@ export class ZipArchive {
     if (entry.size > maxBytes) {
       throw new Error(`${name} in ${this.path} has ${entry.size} bytes, more than the ${maxBytes} that are accepted`);
     }
-    const bytes = this.readRange(name, { offset: 0, length: entry.size });
+    const bytes = new Uint8Array(entry.size);
+    this.readInto(name, bytes, 0);
     if (crc32(bytes) !== entry.crc) {
       throw new Error(`${name} in ${this.path} is damaged: its checksum is wrong; copy or download the file again`);
     }
     return bytes;
   }
 
-  /** Part of an entry, without its checksum. A stored entry costs no more than that part. */
-  readRange(name: string, range: { offset: number; length: number }): Uint8Array {
+  /** Fills the target with an entry's bytes from `offset` on, without its checksum. A stored entry costs no more than that. */
+  readInto(name: string, target: Uint8Array, offset: number): void {
     const entry = this.#entry(name);
-    const { offset, length } = range;
-    if (offset < 0 || length < 0 || offset + length > entry.size) {
+    const length = target.byteLength;
+    if (offset < 0 || offset + length > entry.size) {
       throw new Error(`${name} in ${this.path} has ${entry.size} bytes, but ${length} at ${offset} were expected`);
     }
     const start = this.#dataOffset(entry);
-    if (entry.method === "stored") return this.#file.read(start + offset, length);
+    if (entry.method === "stored") {
+      this.#file.readInto(target, start + offset);
+      return;
+    }
     const packed = this.#file.read(start, entry.packedSize);
     try {
       const unpacked = inflateRawSync(packed, { maxOutputLength: Math.max(entry.size, 1) });
       if (unpacked.byteLength !== entry.size) throw new Error(`unpacked to ${unpacked.byteLength} bytes`);
-      // A copy, as the unpacked bytes may lie at an odd place of a shared buffer.
-      return new Uint8Array(unpacked.subarray(offset, offset + length));
+      target.set(unpacked.subarray(offset, offset + length));
     } catch (error) {
       throw new Error(`${name} in ${this.path} is damaged: it does not unpack to its ${entry.size} bytes`, {
         cause: error,
@@ -87,6 +92,9 @@ export class ZipArchive {
       throw new Error(`${entry.name} in ${this.path} is damaged: there is no entry at byte ${entry.headerOffset}`);
     }
     const start = entry.headerOffset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
+    if (start + entry.packedSize > entry.limit) {
+      throw new Error(`${entry.name} in ${this.path} is damaged: it reaches into what follows it at ${entry.limit}`);
+    }
     this.#dataOffsets.set(entry.name, start);
     return start;
   }
@@ -116,17 +124,29 @@ function readDirectory(file: FileBytes): Map<string, ZipEntry> {
       if (view.getUint32(position, true) !== 0x02014b50) throw new Error(`entry ${index} has no header`);
       const next = position + 46 + [28, 30, 32].reduce((sum, at) => sum + view.getUint16(position + at, true), 0);
       const entry = readEntry(bytes.subarray(position, next));
-      if (entry.headerOffset + 30 + entry.packedSize > file.size) throw new Error(`${entry.name} ends after the file`);
       if (entries.has(entry.name)) throw new Error(`${entry.name} is there twice`);
       entries.set(entry.name, entry);
       position = next;
     }
+    setLimits([...entries.values()], offset);
   } catch (error) {
     throw new Error(`${file.path} is damaged: its table of contents cannot be read (${messageOf(error)})`, {
       cause: error,
     });
   }
   return entries;
+}
+
+/** Refuses entries that overlap: a small file could name the same bytes a thousand times. */
+function setLimits(entries: ZipEntry[], directoryOffset: number): void {
+  const inOrder = entries.toSorted((a, b) => a.headerOffset - b.headerOffset);
+  for (const [index, entry] of inOrder.entries()) {
+    entry.limit = inOrder[index + 1]?.headerOffset ?? directoryOffset;
+    // The local header's extra field comes on top; only the header itself tells its length.
+    if (entry.headerOffset + 30 + entry.nameLength + entry.packedSize > entry.limit) {
+      throw new Error(`${entry.name} reaches into what follows it at byte ${entry.limit}`);
+    }
+  }
 }
 
 function messageOf(error: unknown): string {

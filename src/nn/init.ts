@@ -1,27 +1,37 @@
-import { callOperator } from "../tensor/operator.ts";
-import { full, zeros as zerosOf } from "../tensor/functions.generated.ts";
+import { empty, full } from "../tensor/functions.generated.ts";
 import { Parameter } from "../tensor/parameter.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { tidy } from "../tensor/scope.ts";
 
-let skipped = false;
+/** How parameters start: as networks that learn do, with whatever memory held, or with a shape alone. */
+type Start = "drawn" | "unset" | "shape only";
+let start: Start = "drawn";
 
-/** Builds modules whose weights are about to be loaded: their random start is left out. */
+/** Builds modules whose weights are about to be copied in: their random start is left out. */
 export function withoutInit<T>(build: () => T): T {
-  const before = skipped;
-  skipped = true;
+  return starting("unset", build);
+}
+
+/** Builds modules that take no memory for parameters before `loadWeights` brings it; nothing else works with them. */
+export function shapesOnly<T>(build: () => T): T {
+  return starting("shape only", build);
+}
+
+function starting<T>(as: Start, build: () => T): T {
+  const before = start;
+  start = as;
   try {
     return build();
   } finally {
-    skipped = before;
+    start = before;
   }
 }
 
 function made(shape: readonly number[], fill: (values: Tensor) => Tensor): Parameter {
   return tidy(() => {
-    const empty = callOperator("aten::empty.memory_format", shape);
-    if (!(empty instanceof Tensor)) throw new TypeError("aten::empty gave no tensor");
-    return new Parameter(skipped ? empty : fill(empty));
+    if (start === "shape only") return new Parameter(empty([], { dtype: "float32" }).expand(shape));
+    const values = empty(shape, { dtype: "float32" });
+    return new Parameter(start === "unset" ? values : fill(values));
   });
 }
 
@@ -41,9 +51,10 @@ export function fanIn(shape: readonly number[], inputs: number): Parameter {
 }
 
 export function zeros(shape: readonly number[]): Parameter {
-  return tidy(() => new Parameter(zerosOf(shape)));
+  return constant(shape, 0);
 }
 
 export function constant(shape: readonly number[], value: number): Parameter {
+  if (start === "shape only") return made(shape, (values) => values);
   return tidy(() => new Parameter(full(shape, value, { dtype: "float32" })));
 }

@@ -6,8 +6,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { constant, fanIn, normal, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 
-// Every layer computes in the dtype of its input: float32 parameters are converted where they are used, so that
-// bfloat16 activations meet bfloat16 weights while the master weights stay float32.
+// Every layer computes in the dtype of its input: parameters are converted where they are used, so that bfloat16
+// activations meet bfloat16 weights while the master weights stay float32, and weights that a file has in 16 bits may
+// stay so in memory. What gives activations first (an embedding) gives float32.
 
 /** y = x Wᵀ + b; weight (out, in). */
 export class Linear extends Module {
@@ -54,7 +55,7 @@ export class Conv2d extends Module {
   }
 }
 
-/** A table of vectors: (…) int64 → (…, width); weight (count, width). */
+/** A table of vectors: (…) int64 → (…, width) float32; weight (count, width). */
 export class Embedding extends Module {
   weight: Parameter;
 
@@ -64,7 +65,7 @@ export class Embedding extends Module {
   }
 
   forward(indices: Tensor): Tensor {
-    return embedding(this.weight, indices);
+    return embedding(this.weight, indices).to("float32");
   }
 }
 
@@ -110,7 +111,8 @@ export class GroupNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return x.to("float32").groupNorm(this.#groups, { weight: this.weight, bias: this.bias, eps: this.#eps });
+    const [weight, bias] = [this.weight.to("float32"), this.bias.to("float32")];
+    return x.to("float32").groupNorm(this.#groups, { weight, bias, eps: this.#eps });
   }
 }
 

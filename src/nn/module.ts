@@ -1,11 +1,17 @@
-import type { DType } from "../tensor/dtype.ts";
+import { checkWeight, type Weights } from "../io/weight.ts";
+import { isDType, type DType } from "../tensor/dtype.ts";
+import { describeMismatch, type Mismatch } from "./mismatch.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
+import { readTensor, WeightMemory } from "../tensor/weights.ts";
 
 /** Names as files have them (`blocks.0.norm1.weight`) and the tensors that belong to them. */
 export type StateDict = ReadonlyMap<string, Tensor>;
+
+/** What parameters of a loaded network are kept in: as the file has them, or 32 bits as training needs. */
+export type WeightDType = "auto" | "float32";
 
 /**
  * A part of a network. Its own properties are its state: `Parameter`s are learned, plain `Tensor`s are buffers (saved,
@@ -39,25 +45,15 @@ export abstract class Module {
   }
 
   /**
-   * Copies values in by name, whatever their dtype. All missing, extra and misshapen names are told in one error, and
+   * Copies values in by name, whatever their dtype. All missing, extra and misshapen names are told in one error (of very many the first), and
    * then nothing has been changed.
    * @param options.strict false passes over missing and extra names, and returns them; shapes always have to agree
    */
   loadStateDict(state: StateDict, options: { strict?: boolean } = {}): { missing: string[]; extra: string[] } {
     const own = this.stateDict();
-    const missing = [...own.keys()].filter((name) => !state.has(name));
-    const extra = [...state.keys()].filter((name) => !own.has(name));
-    const misshapen: string[] = [];
-    for (const [name, tensor] of own) {
-      const given = state.get(name);
-      if (given && String(given.shape) !== String(tensor.shape)) {
-        misshapen.push(`${name} is [${given.shape.join(", ")}], expected [${tensor.shape.join(", ")}]`);
-      }
-    }
-    const strict = options.strict ?? true;
-    if (misshapen.length > 0 || (strict && missing.length + extra.length > 0)) {
-      throw new Error(mismatch(this.constructor.name, strict ? { missing, extra, misshapen } : { misshapen }));
-    }
+    const { missing, extra, misshapen } = this.compare(state);
+    if (options.strict ?? true) this.#refuse({ missing, extra, misshapen });
+    else this.#refuse({ misshapen });
     noGrad(() =>
       tidy(() => {
         for (const [name, tensor] of own) {
@@ -67,6 +63,48 @@ export abstract class Module {
       }),
     );
     return { missing, extra };
+  }
+
+  /**
+   * Takes its values from a weights file, one tensor at a time: each is read straight into the memory that keeps it.
+   * Names and shapes have to agree exactly; all that do not are told in one error, and then nothing has been changed.
+   * @param options.dtype "auto" keeps parameters in the 16 or 32 bits that the file has, for which layers convert them
+   * where they compute; "float32" widens them, as training needs
+   */
+  loadWeights(weights: Weights, options: { dtype?: WeightDType } = {}): void {
+    this.#refuse(this.compare(weights));
+    for (const [name, weight] of weights) checkWeight(name, weight);
+    using memory = new WeightMemory(weights.values());
+    for (const { name, tensor, owner, key } of this.#state("")) {
+      const weight = weights.get(name);
+      if (!weight) continue;
+      tidy(() => {
+        const read = readTensor(name, weight, { finite: true, memory });
+        const kept = tensor instanceof Parameter ? read.to(parameterDType(read.dtype, options.dtype)) : read;
+        Reflect.set(owner, key, replacement(tensor, kept));
+      });
+      tensor.dispose();
+    }
+  }
+
+  /** How weights fit this network, without taking them. */
+  compare(given: Shaped): Mismatch {
+    const own = this.stateDict();
+    const misshapen = Array.from(own, ([name, { shape }]) => {
+      const other = given.get(name)?.shape ?? shape;
+      const same = String(other) === String(shape);
+      return same ? [] : [`${name} is [${other.join(", ")}], expected [${shape.join(", ")}]`];
+    }).flat();
+    return {
+      missing: [...own.keys()].filter((name) => !given.has(name)),
+      extra: [...given.keys()].filter((name) => !own.has(name)),
+      misshapen,
+    };
+  }
+
+  #refuse(lists: Partial<Mismatch>): void {
+    const message = describeMismatch(lists);
+    if (message !== undefined) throw new Error(`these weights do not fit this ${this.constructor.name}: ${message}`);
   }
 
   /** Training mode for this module and its parts. */
@@ -93,17 +131,17 @@ export abstract class Module {
     });
   }
 
-  /** Moves parameters and buffers to a device; optimizers have to be made afterwards. */
-  to(device: Device): this {
-    return this.#each((module) => {
-      for (const [key, value] of Object.entries(module)) {
-        if (!(value instanceof Tensor)) continue;
-        const moved = value.to(device);
-        if (moved === value) continue;
-        Reflect.set(module, key, value instanceof Parameter ? new Parameter(moved) : keep(moved));
-        value.dispose();
-      }
-    });
+  /** Moves parameters and buffers to a device, or parameters to a dtype; optimizers have to be made afterwards. */
+  to(target: Device | "float32" | "bfloat16" | "float16"): this {
+    for (const { tensor, owner, key } of this.#state("")) {
+      if (isDType(target) && !(tensor instanceof Parameter)) continue;
+      const moved = tidy(() => tensor.to(target));
+      if (moved === tensor) continue;
+      Reflect.set(owner, key, replacement(tensor, moved));
+      moved.dispose();
+      tensor.dispose();
+    }
+    return this;
   }
 
   /** Gives the memory of all parameters and buffers back. */
@@ -130,12 +168,25 @@ export abstract class Module {
     });
   }
 
-  #state(prefix: string): { name: string; tensor: Tensor }[] {
+  #state(prefix: string): Place[] {
     const own = Object.entries(this).flatMap(([key, value]: [string, unknown]) =>
-      value instanceof Tensor ? [{ name: prefix + snakeCase(key), tensor: value }] : [],
+      value instanceof Tensor ? [{ name: prefix + snakeCase(key), tensor: value, owner: this, key }] : [],
     );
     return [...own, ...this.#parts().flatMap(({ name, part }) => part.#state(`${prefix}${name}.`))];
   }
+}
+
+/** A tensor of a network, and the property that holds it. */
+type Place = { name: string; tensor: Tensor; owner: Module; key: string };
+
+/** What another tensor takes a place with: a parameter stays one, and learns if it did. */
+function replacement(old: Tensor, values: Tensor): Tensor {
+  if (!(old instanceof Parameter)) return keep(values.to(old.dtype));
+  return new Parameter(values).setRequiresGrad(old.requiresGrad);
+}
+
+function parameterDType(given: DType, wanted: WeightDType = "auto"): DType {
+  return wanted === "auto" && (given === "float16" || given === "bfloat16") ? given : "float32";
 }
 
 /** `tokenEmbedding` → `token_embedding`. */
@@ -143,8 +194,4 @@ export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function mismatch(module: string, lists: Record<string, string[]>): string {
-  const parts = Object.entries(lists).filter(([, names]) => names.length > 0);
-  const text = parts.map(([kind, names]) => `  ${kind} (${names.length}): ${names.join(", ")}`);
-  return `these weights do not fit this ${module}:\n${text.join("\n")}`;
-}
+type Shaped = ReadonlyMap<string, { readonly shape: readonly number[] }>;

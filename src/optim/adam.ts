@@ -31,15 +31,18 @@ export class Adam {
     this.#betas = options.betas ?? [0.9, 0.999];
     this.#eps = options.eps ?? 1e-8;
     const { weightDecay = 0, decays = isDecayed } = options;
-    this.#slots = [...parameters]
-      .filter(([, parameter]) => parameter.requiresGrad)
-      .map(([name, parameter]) => ({
-        name,
-        parameter,
-        decay: decays(name, parameter) ? weightDecay : 0,
-        m: keep(tidy(() => parameter.detach().zerosLike())),
-        v: keep(tidy(() => parameter.detach().zerosLike())),
-      }));
+    const learning = [...parameters].filter(([, parameter]) => parameter.requiresGrad);
+    for (const [name, { dtype }] of learning) {
+      if (dtype !== "float32")
+        throw new TypeError(`${name} is ${dtype}: call to("float32") on a network that is to learn`);
+    }
+    this.#slots = learning.map(([name, parameter]) => ({
+      name,
+      parameter,
+      decay: decays(name, parameter) ? weightDecay : 0,
+      m: keep(tidy(() => parameter.detach().zerosLike())),
+      v: keep(tidy(() => parameter.detach().zerosLike())),
+    }));
   }
 
   get parameters(): Parameter[] {

@@ -1,5 +1,5 @@
 // Written by scripts/generate-operators.js from scripts/operators.txt and libtorch's schemas. Do not edit.
-import type { DType } from "./dtype.ts";
+import type { DType, MemoryFormat } from "./dtype.ts";
 import { native, type Handle } from "./native.ts";
 import type { Generator } from "./random.ts";
 import { Tensor, type Device } from "./tensor.ts";
@@ -9,6 +9,7 @@ const op = [
   native.findOperator("aten::embedding", ""),
   native.findOperator("aten::cat", ""),
   native.findOperator("aten::stack", ""),
+  native.findOperator("aten::empty", "memory_format"),
   native.findOperator("aten::zeros", ""),
   native.findOperator("aten::ones", ""),
   native.findOperator("aten::full", ""),
@@ -57,12 +58,26 @@ export function stack(tensors: readonly Tensor[], dim?: number): Tensor {
   return new Tensor(native.call<Handle>(op[3], handles(tensors), dim));
 }
 
+/** `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+export function empty(
+  size: readonly number[],
+  options: {
+    dtype?: DType | null | undefined;
+    device?: Device | null | undefined;
+    memoryFormat?: MemoryFormat | null | undefined;
+  } = {},
+): Tensor {
+  return new Tensor(
+    native.call<Handle>(op[4], size, options.dtype, undefined, options.device, undefined, options.memoryFormat),
+  );
+}
+
 /** `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function zeros(
   size: readonly number[],
   options: { dtype?: DType | null | undefined; device?: Device | null | undefined } = {},
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[4], size, options.dtype, undefined, options.device));
+  return new Tensor(native.call<Handle>(op[5], size, options.dtype, undefined, options.device));
 }
 
 /** `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -70,7 +85,7 @@ export function ones(
   size: readonly number[],
   options: { dtype?: DType | null | undefined; device?: Device | null | undefined } = {},
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[5], size, options.dtype, undefined, options.device));
+  return new Tensor(native.call<Handle>(op[6], size, options.dtype, undefined, options.device));
 }
 
 /** `aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -79,7 +94,7 @@ export function full(
   fillValue: number,
   options: { dtype?: DType | null | undefined; device?: Device | null | undefined } = {},
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[6], size, fillValue, options.dtype, undefined, options.device));
+  return new Tensor(native.call<Handle>(op[7], size, fillValue, options.dtype, undefined, options.device));
 }
 
 /** `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -89,7 +104,7 @@ export function arange(
   step?: number,
   options: { dtype?: DType | null | undefined; device?: Device | null | undefined } = {},
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[7], start, end, step, options.dtype, undefined, options.device));
+  return new Tensor(native.call<Handle>(op[8], start, end, step, options.dtype, undefined, options.device));
 }
 
 /** `aten::eye(int n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -97,7 +112,7 @@ export function eye(
   n: number,
   options: { dtype?: DType | null | undefined; device?: Device | null | undefined } = {},
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[8], n, options.dtype, undefined, options.device));
+  return new Tensor(native.call<Handle>(op[9], n, options.dtype, undefined, options.device));
 }
 
 /** `aten::randn.generator(int[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -110,7 +125,7 @@ export function randn(
   } = {},
 ): Tensor {
   return new Tensor(
-    native.call<Handle>(op[9], size, options.generator?.handle, options.dtype, undefined, options.device),
+    native.call<Handle>(op[10], size, options.generator?.handle, options.dtype, undefined, options.device),
   );
 }
 
@@ -124,7 +139,7 @@ export function rand(
   } = {},
 ): Tensor {
   return new Tensor(
-    native.call<Handle>(op[10], size, options.generator?.handle, options.dtype, undefined, options.device),
+    native.call<Handle>(op[11], size, options.generator?.handle, options.dtype, undefined, options.device),
   );
 }
 
@@ -140,6 +155,6 @@ export function randint(
   } = {},
 ): Tensor {
   return new Tensor(
-    native.call<Handle>(op[11], low, high, size, options.generator?.handle, options.dtype, undefined, options.device),
+    native.call<Handle>(op[12], low, high, size, options.generator?.handle, options.dtype, undefined, options.device),
   );
 }

@@ -24,6 +24,11 @@ export type Native = {
   call<Result>(operator: number, ...args: Argument[]): Result;
   fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: string): Handle;
   toBytes(tensor: Handle): ArrayBuffer;
+  /** Memory on the CPU for many tensors, quick to fill; `within` makes tensors in it, at multiples of 64 bytes. */
+  arena(bytes: number): Handle;
+  within(arena: Handle, offset: number, shape: readonly number[], dtype: string): Handle;
+  /** The tensor's own memory for the time of the call; contiguous tensors on the CPU only. */
+  withBytes(tensor: Handle, use: (bytes: Uint8Array) => void): void;
   shape(tensor: Handle): number[];
   dtype(tensor: Handle): string;
   device(tensor: Handle): string;

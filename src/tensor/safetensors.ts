@@ -1,15 +1,11 @@
 import { SafetensorsFile, writeSafetensorsFile } from "../io/safetensors.ts";
-import { Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
+import { readTensor } from "./weights.ts";
 
 /** Reads every tensor of a safetensors file: name → tensor on the CPU. Errors name the file and what is wrong with it. */
 export function readSafetensors(path: string): Map<string, Tensor> {
-  using file = SafetensorsFile.open(path);
-  return new Map(
-    file.names.map((name) => {
-      const stored = file.read(name);
-      return [name, Tensor.fromBytes(stored.data, stored.shape, stored.dtype)];
-    }),
-  );
+  const { weights } = new SafetensorsFile(path);
+  return new Map(Array.from(weights, ([name, weight]) => [name, readTensor(`${name} of ${path}`, weight)]));
 }
 
 /** Writes tensors with their names; the file appears whole or not at all. */

@@ -1,6 +1,7 @@
 import {
   arange,
   cat,
+  empty,
   eye,
   full,
   ones,
@@ -53,6 +54,8 @@ export const creation: OperatorCases = {
       ],
     },
   ],
+  // Whatever memory held: only its shape is known.
+  empty: [{ inputs: [], run: () => empty([2, 0]), expected: [[], []], dtype: "float32", gradient: false }],
   zeros: [
     { inputs: [], run: () => zeros([2, 1], { dtype: "int64" }), expected: [[0], [0]], dtype: "int64", gradient: false },
   ],
