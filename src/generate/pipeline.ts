@@ -6,7 +6,8 @@ import { clipPreprocess } from "../data/clip-preprocess.ts";
 import { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Gpt } from "../models/gpt.ts";
-import { readJson, writeJson } from "../io/json.ts";
+import { problemsOf, readJson, writeJson } from "../io/json.ts";
+import type { SaveOptions } from "../models/pretrained.ts";
 import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
@@ -72,21 +73,19 @@ export class ClipGen {
     const file = join(folder, "model.json");
     if (!existsSync(file)) throw new Error(`${folder} holds no model (model.json is missing)`);
     const parsed = modelSchema.safeParse(readJson(file));
-    if (!parsed.success) throw new Error(`${file} describes no model: ${z.prettifyError(parsed.error)}`);
+    if (!parsed.success) throw new Error(`${file} describes no model: ${problemsOf(parsed.error)}`);
     const [clip, vqgan, gpt] = await Promise.all([
       Clip.fromPretrained(join(folder, "clip")),
       Vqgan.fromPretrained(join(folder, "vqgan")),
       Gpt.fromPretrained(join(folder, "gpt")),
     ]);
-    const model = new ClipGen({ clip, vqgan, gpt, name: basename(resolve(folder)) });
+    // Every token multiplies by all weights of the GPT: they lie in the dtype that it computes in.
+    const model = new ClipGen({ clip, vqgan, gpt: gpt.to("float32"), name: basename(resolve(folder)) });
     return options.device ? model.to(options.device) : model;
   }
 
   /** Writes the three networks and `model.json`, with what else is to be told of the model. */
-  async savePretrained(
-    folder: string,
-    options: { about?: Record<string, unknown>; dtype?: "float32" | "bfloat16" } = {},
-  ): Promise<void> {
+  async savePretrained(folder: string, options: SaveOptions & { about?: Record<string, unknown> } = {}): Promise<void> {
     const { about = {}, ...precision } = options;
     await this.clip.savePretrained(join(folder, "clip"), precision);
     await this.vqgan.savePretrained(join(folder, "vqgan"), precision);
@@ -100,7 +99,7 @@ export class ClipGen {
   }
 
   get device(): Device {
-    return this.gpt.positionEmbedding.device;
+    return this.gpt.device;
   }
 
   /**

@@ -1,8 +1,10 @@
+import { problemsOf } from "../io/json.ts";
 import { z } from "zod";
-import { clipPresets, type ClipConfig, type ClipTowerConfig } from "./clip-config.ts";
+import { clipPresets, isResNet, type ClipConfig, type ClipTowerConfig, type VitConfig } from "./clip-config.ts";
 
 // Hugging Face leaves out what is as in openai/clip-vit-base-patch32; open_clip leaves out what is as OpenAI had it.
 const published = clipPresets["vit-b-32"];
+const publishedVision: VitConfig = { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 32 };
 const size = z.number().int().positive();
 const channels = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -29,10 +31,10 @@ const huggingFace = z.object({
       hidden_act: activation,
     })
     .prefault({}),
-  vision_config: tower(published.vision)
+  vision_config: tower(publishedVision)
     .extend({
-      image_size: size.default(published.vision.imageSize),
-      patch_size: size.default(published.vision.patchSize),
+      image_size: size.default(publishedVision.imageSize),
+      patch_size: size.default(publishedVision.patchSize),
       hidden_act: activation,
     })
     .prefault({}),
@@ -47,15 +49,23 @@ const openClip = z.object({
   model_cfg: z.object({
     embed_dim: size,
     quick_gelu: z.boolean().default(false),
-    vision_cfg: z.object({
-      // ResNets have a list here, models of other libraries nothing.
-      layers: size,
-      width: size,
-      image_size: size,
-      patch_size: size,
-      head_width: size.default(64),
-      mlp_ratio: z.number().positive().default(4),
-    }),
+    // ResNets have a list of layers and no patches; models of other libraries have neither.
+    vision_cfg: z.union([
+      z.object({
+        layers: size,
+        width: size,
+        image_size: size,
+        patch_size: size,
+        head_width: size.default(64),
+        mlp_ratio: z.number().positive().default(4),
+      }),
+      z.object({
+        layers: z.tuple([size, size, size, size]),
+        width: size,
+        image_size: size,
+        head_width: size.default(64),
+      }),
+    ]),
     text_cfg: z.object({
       layers: size,
       width: size,
@@ -104,20 +114,22 @@ function fromOpenClip({ model_cfg, preprocess_cfg }: z.infer<typeof openClip>): 
       vocabSize: text.vocab_size,
       contextLength: text.context_length,
     },
-    vision: {
-      ...withMlp(
-        { width: vision.width, layers: vision.layers, heads: Math.floor(vision.width / vision.head_width) },
-        vision.width * vision.mlp_ratio,
-      ),
-      imageSize: vision.image_size,
-      patchSize: vision.patch_size,
-    },
+    vision: visionOf(vision),
     embedDim: model_cfg.embed_dim,
     activation: model_cfg.quick_gelu ? "quick_gelu" : "gelu",
     layerNormEps: published.layerNormEps,
     imageMean: preprocess_cfg.mean,
     imageStd: preprocess_cfg.std,
   };
+}
+
+function visionOf(vision: z.infer<typeof openClip>["model_cfg"]["vision_cfg"]): ClipConfig["vision"] {
+  const { width, image_size: imageSize, head_width: headWidth } = vision;
+  if (!("patch_size" in vision)) {
+    return { layers: vision.layers, width, heads: Math.floor((width * 32) / headWidth), imageSize };
+  }
+  const sizes = { width, layers: vision.layers, heads: Math.floor(width / headWidth) };
+  return { ...withMlp(sizes, width * vision.mlp_ratio), imageSize, patchSize: vision.patch_size };
 }
 
 function towerOf(json: Record<TowerKey, number>): ClipTowerConfig {
@@ -133,7 +145,7 @@ function withMlp(config: ClipTowerConfig, mlpWidth: number): ClipTowerConfig {
 function check<T>(schema: z.ZodType<T>, json: unknown): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new Error(`this is no configuration of a CLIP with a vision transformer: ${z.prettifyError(parsed.error)}`);
+  throw new Error(`this is no configuration of a CLIP: ${problemsOf(parsed.error)}`);
 }
 
 /** What Hugging Face's `CLIPModel` and `CLIPImageProcessor` read: `config.json` and `preprocessor_config.json`. */
@@ -145,6 +157,7 @@ export function clipConfigJson(
   },
 ): { config: Record<string, unknown>; preprocessor: Record<string, unknown> } {
   const { text, vision } = config;
+  if (isResNet(vision)) throw new Error("Hugging Face's CLIPModel has no ResNet; save it for open_clip");
   const towerJson = (sizes: ClipTowerConfig): Record<string, unknown> => ({
     hidden_size: sizes.width,
     intermediate_size: sizes.mlpWidth ?? 4 * sizes.width,
@@ -188,4 +201,37 @@ export function clipConfigJson(
       image_std: [...config.imageStd],
     },
   };
+}
+
+/** What open_clip reads: `open_clip_config.json`. */
+export function openClipConfigJson(config: ClipConfig): Record<string, unknown> {
+  const { text, vision } = config;
+  const seen = isResNet(vision)
+    ? { layers: [...vision.layers], head_width: (vision.width * 32) / vision.heads }
+    : {
+        layers: vision.layers,
+        patch_size: vision.patchSize,
+        head_width: vision.width / vision.heads,
+        ...ratio(vision),
+      };
+  return {
+    model_cfg: {
+      embed_dim: config.embedDim,
+      quick_gelu: config.activation === "quick_gelu",
+      vision_cfg: { image_size: vision.imageSize, width: vision.width, ...seen },
+      text_cfg: {
+        context_length: text.contextLength,
+        vocab_size: text.vocabSize,
+        width: text.width,
+        heads: text.heads,
+        layers: text.layers,
+        ...ratio(text),
+      },
+    },
+    preprocess_cfg: { mean: [...config.imageMean], std: [...config.imageStd] },
+  };
+}
+
+function ratio({ width, mlpWidth }: ClipTowerConfig): object {
+  return mlpWidth === undefined ? {} : { mlp_ratio: mlpWidth / width };
 }

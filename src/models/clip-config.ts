@@ -10,10 +10,25 @@ export type ClipTowerConfig = {
 /** "quick_gelu" is x σ(1.702 x), as OpenAI trained; "gelu" the exact one, as most later models have it. */
 export type ClipActivation = "quick_gelu" | "gelu";
 
+/** A vision transformer. */
+export type VitConfig = ClipTowerConfig & { imageSize: number; patchSize: number };
+
+/** A ResNet as openai/CLIP has them: blocks of each stage, channels after the stem, heads of the attention at its end. */
+export type ResNetConfig = {
+  layers: readonly [number, number, number, number];
+  width: number;
+  heads: number;
+  imageSize: number;
+};
+
+export function isResNet(vision: VitConfig | ResNetConfig): vision is ResNetConfig {
+  return Array.isArray(vision.layers);
+}
+
 /** Everything that a `Clip` is built from. */
 export type ClipConfig = {
   text: ClipTowerConfig & { vocabSize: number; contextLength: number };
-  vision: ClipTowerConfig & { imageSize: number; patchSize: number };
+  vision: VitConfig | ResNetConfig;
   /** Width of the common space. */
   embedDim: number;
   activation: ClipActivation;

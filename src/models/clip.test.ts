@@ -1,34 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { Golden, goldenNote, hasGolden } from "../../test/golden.ts";
-import { findStateDict } from "../io/state-dict.ts";
-import { readTorchArchive } from "../io/torch-archive.ts";
+import { emptyWeight } from "../../test/published.ts";
 import { normalize } from "../nn/functional.ts";
 import { withoutInit } from "../nn/init.ts";
-import type { StateDict } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { cat, full, randn } from "../tensor/functions.generated.ts";
-import { readSafetensors } from "../tensor/safetensors.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { clipConfigFromShapes, clipStateDict, type ClipHints } from "./clip-checkpoint.ts";
 import { clipPresets, type ClipConfig } from "./clip-config.ts";
 import { Clip } from "./clip.ts";
-
-const readTorch = (path: string): StateDict =>
-  new Map(
-    Array.from(findStateDict(readTorchArchive(path)), ([name, { data, shape, dtype }]) => [
-      name,
-      Tensor.fromBytes(data, shape, dtype),
-    ]),
-  );
-
-const read = (path: string): StateDict => (path.endsWith(".safetensors") ? readSafetensors(path) : readTorch(path));
-
-function load(path: string, hints: ClipHints = {}): Clip {
-  const state = clipStateDict(read(path));
-  const clip = withoutInit(() => new Clip(clipConfigFromShapes(state, hints)));
-  clip.loadStateDict(state);
-  return clip.eval();
-}
+import { clipConfigFromShapes } from "./formats/clip-shapes.ts";
+import { ModifiedResNet } from "./modified-resnet.ts";
 
 describe.skipIf(!hasGolden)(`CLIP computes what openai/CLIP computes${goldenNote}`, () => {
   test.each([
@@ -38,9 +19,10 @@ describe.skipIf(!hasGolden)(`CLIP computes what openai/CLIP computes${goldenNote
     ["fp16", "model_jit.pt"],
     ["b", "model_jit.pt"],
     ["b", "open_clip_custom_text.safetensors"],
-  ])("from clip-vit/%s/%s", (name, file) => {
+    ["a", "hf"],
+  ])("from clip-vit/%s/%s", async (name, file) => {
     const golden = new Golden(`clip-vit/${name}`);
-    const clip = load(golden.path(file));
+    const clip = await Clip.fromPretrained(golden.path(file));
     const images = golden.tensor("image");
     const tokens = golden.tensor("text");
     noGrad(() => {
@@ -61,18 +43,18 @@ describe.skipIf(!hasGolden)(`CLIP computes what openai/CLIP computes${goldenNote
     if (isValue(scale)) expect(clip.logitScale.exp().item() / scale.value).toBeCloseTo(1, 6);
   });
 
-  test("with the exact GELU, as open_clip has it by default", () => {
+  test("with the exact GELU, as open_clip has it by default", async () => {
     const golden = new Golden("clip-vit/b");
-    const clip = load(golden.path("model_jit.pt"), { activation: "gelu" });
+    const clip = await Clip.fromPretrained(golden.path("model_jit.pt"), { activation: "gelu" });
     noGrad(() => {
       golden.expectEqual("encode_image_exact_gelu", clip.encodeImage(golden.tensor("image")));
       golden.expectEqual("encode_text_exact_gelu", clip.encodeText(golden.tensor("text")));
     });
   });
 
-  test("bfloat16 gives nearly the same embeddings, as float32", () => {
+  test("bfloat16 gives nearly the same embeddings, as float32", async () => {
     const golden = new Golden("clip-vit/a");
-    const clip = load(golden.path("model.pt")).setComputeDtype("bfloat16");
+    const clip = (await Clip.fromPretrained(golden.path("model.pt"))).setComputeDtype("bfloat16");
     noGrad(() => {
       for (const [name, actual] of [
         ["encode_image", clip.encodeImage(golden.tensor("image"))],
@@ -88,7 +70,27 @@ describe.skipIf(!hasGolden)(`CLIP computes what openai/CLIP computes${goldenNote
   });
 });
 
+describe.skipIf(!hasGolden)(`CLIP with a ResNet computes what openai/CLIP computes${goldenNote}`, () => {
+  test("stem, stages, embeddings and logits", async () => {
+    const golden = new Golden("clip-rn");
+    const clip = await Clip.fromPretrained(golden.path("model.pt"));
+    const [images, tokens] = [golden.tensor("image"), golden.tensor("text")];
+    const { visionModel } = clip;
+    if (!(visionModel instanceof ModifiedResNet)) throw new Error("this is no ResNet");
+    noGrad(() => {
+      golden.expectEqual("visual_stem", visionModel.stem(images));
+      for (const [i, maps] of visionModel.stages(images).entries()) golden.expectEqual(`visual_layer${i + 1}`, maps);
+      golden.expectEqual("encode_image", clip.encodeImage(images));
+      golden.expectEqual("encode_text", clip.encodeText(tokens));
+      const { logitsPerImage, logitsPerText } = clip.forward({ images, tokens });
+      golden.expectEqual("logits_per_image", logitsPerImage);
+      golden.expectEqual("logits_per_text", logitsPerText);
+    });
+  });
+});
+
 function visionActivations({ visionModel }: Clip, images: Tensor): [string, Tensor][] {
+  if (visionModel instanceof ModifiedResNet) throw new Error("this is no vision transformer");
   const first = visionModel.preLayrnorm.forward(visionModel.embeddings.forward(images));
   const last = visionModel.encoder.forward(first);
   const second = visionModel.encoder.layers[0]?.forward(first) ?? first;
@@ -149,7 +151,10 @@ describe("a small CLIP", () => {
 
   test("has the sizes that its configuration says, and they can be read from its shapes", () => {
     const clip = new Clip(config);
-    expect(clipConfigFromShapes(clip.stateDict(), { ...config, textHeads: 2, visionHeads: 4 })).toEqual(config);
+    const weights = new Map(
+      Array.from(clip.stateDict(), ([name, { shape, dtype }]) => [name, emptyWeight(shape, dtype)]),
+    );
+    expect(clipConfigFromShapes(weights, { ...config, textHeads: 2, visionHeads: 4 })).toEqual(config);
   });
 
   test("refuses pictures of another size and sentences that are too long", () => {

@@ -1,19 +1,23 @@
 import { mergeHeads, scaledDotProductAttention, splitHeads } from "../nn/attention.ts";
 import { normalize } from "../nn/functional.ts";
-import { constant, normal, withoutInit } from "../nn/init.ts";
+import { constant, normal, shapesOnly } from "../nn/init.ts";
 import { Embedding, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { cat, full } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { tokenTensor } from "./clip-text.ts";
-import { readClip, saveClip } from "./clip-pretrained.ts";
 import type { ClipTokenizer } from "../io/tokenizers/clip-tokenizer.ts";
-import type { ClipActivation, ClipConfig, ClipTowerConfig } from "./clip-config.ts";
+import { openaiTokenizer } from "../io/tokenizers/openai-vocabulary.ts";
+import { isResNet, type ClipActivation, type ClipConfig, type ClipTowerConfig, type VitConfig } from "./clip-config.ts";
+import { tokenTensor } from "./clip-text.ts";
+import { readClip, type ClipHints } from "./formats/clip.ts";
+import { ModifiedResNet } from "./modified-resnet.ts";
+import type { LoadOptions, SaveOptions } from "./pretrained.ts";
+import { saveClip, type ClipLayout } from "./save-clip.ts";
 
 /**
- * CLIP with a vision transformer (Radford et al. 2021, arXiv 2103.00020): pictures and sentences to vectors in one space.
+ * CLIP (Radford et al. 2021, arXiv 2103.00020): pictures and sentences to vectors in one space. It sees with a vision
+ * transformer, or with a ResNet (`modified-resnet.ts`).
  * The arithmetic is openai/CLIP's, the names of the modules are those of Hugging Face's `CLIPModel`.
  *
  * B pictures, N sentences, T tokens, P patches, C a tower's width, D the width of the common space.
@@ -21,39 +25,51 @@ import type { ClipActivation, ClipConfig, ClipTowerConfig } from "./clip-config.
 export class Clip extends Module {
   readonly config: ClipConfig;
   textModel: TextModel;
-  visionModel: VisionModel;
-  visualProjection: Linear;
+  visionModel: VisionModel | ModifiedResNet;
+  /** A ResNet ends in the common space by itself. */
+  visualProjection: Linear | undefined;
   textProjection: Linear;
   /** Logarithm of what cosines are multiplied by. Training keeps it at ln 100 or below. */
   logitScale: Parameter;
-  /** The vocabulary that belongs to the weights; published weights files come without one. */
-  tokenizer: ClipTokenizer | undefined;
+  #tokenizer: ClipTokenizer | undefined;
 
   constructor(config: ClipConfig, tokenizer?: ClipTokenizer) {
     super();
     this.config = config;
-    this.tokenizer = tokenizer;
+    this.#tokenizer = tokenizer;
     const { text, vision, embedDim } = config;
     this.textModel = new TextModel(config);
-    this.visionModel = new VisionModel(config);
-    this.visualProjection = new Linear(vision.width, embedDim, { bias: false, std: vision.width ** -0.5 });
+    if (isResNet(vision)) {
+      this.visionModel = new ModifiedResNet(vision, embedDim);
+    } else {
+      this.visionModel = new VisionModel(vision, config);
+      this.visualProjection = new Linear(vision.width, embedDim, { bias: false, std: vision.width ** -0.5 });
+    }
     this.textProjection = new Linear(text.width, embedDim, { bias: false, std: text.width ** -0.5 });
     this.logitScale = constant([], Math.log(1 / 0.07));
   }
 
-  /** Reads a folder as Hugging Face saves it, or a weights file with the names of OpenAI or open_clip. */
-  static async fromPretrained(path: string): Promise<Clip> {
-    return tidy(() => {
-      const { config, state, tokenizer } = readClip(path);
-      const clip = withoutInit(() => new Clip(config, tokenizer));
-      clip.loadStateDict(state);
-      return clip.eval();
-    });
+  /**
+   * Reads a folder as Hugging Face or open_clip saves it, or a weights file with the names of any of them or of OpenAI;
+   * `formats/clip.ts` tells which.
+   * @throws Error that lists every name and shape that does not fit
+   */
+  static async fromPretrained(path: string, options: LoadOptions & ClipHints = {}): Promise<Clip> {
+    const { config, weights, tokenizer } = readClip(path, options);
+    const clip = shapesOnly(() => new Clip(config, tokenizer));
+    clip.loadWeights(weights, options);
+    return clip.eval();
   }
 
-  /** Writes a folder that Hugging Face's `CLIPModel` reads, too. */
-  async savePretrained(folder: string, options: { dtype?: "float32" | "bfloat16" } = {}): Promise<void> {
+  /** Writes a folder that Hugging Face's `CLIPModel` reads, too; with a ResNet, or on request, one that open_clip reads. */
+  async savePretrained(folder: string, options: SaveOptions & { layout?: ClipLayout } = {}): Promise<void> {
     saveClip(folder, this, options);
+  }
+
+  /** The vocabulary that belongs to the weights. Weights without one have OpenAI's, if they have as many tokens. */
+  get tokenizer(): ClipTokenizer | undefined {
+    this.#tokenizer ??= openaiTokenizer(this.config.text.vocabSize);
+    return this.#tokenizer;
   }
 
   /**
@@ -68,7 +84,8 @@ export class Clip extends Module {
 
   /** (B, 3, H, W) without CLIP's mean and deviation (see `clipInput`), H = W = imageSize → (B, D) float32, any length. */
   encodeImage(images: Tensor): Tensor {
-    return this.visualProjection.forward(this.visionModel.forward(images)).to("float32");
+    const seen = this.visionModel.forward(images);
+    return (this.visualProjection?.forward(seen) ?? seen).to("float32");
   }
 
   /**
@@ -83,7 +100,7 @@ export class Clip extends Module {
   forward({ images, tokens }: { images: Tensor; tokens: Tensor }): { logitsPerImage: Tensor; logitsPerText: Tensor } {
     const imageEmbedding = normalize(this.encodeImage(images));
     const textEmbedding = normalize(this.encodeText(tokens));
-    const logitsPerImage = imageEmbedding.matmul(textEmbedding.t()).mul(this.logitScale.exp()); // (B, N)
+    const logitsPerImage = imageEmbedding.matmul(textEmbedding.t()).mul(this.logitScale.to("float32").exp()); // (B, N)
     return { logitsPerImage, logitsPerText: logitsPerImage.t() };
   }
 }
@@ -128,7 +145,7 @@ export class TextEmbeddings extends Module {
     if (length > longest) {
       throw new RangeError(`${length} tokens are more than this CLIP's ${longest}; cut them and keep the end of text`);
     }
-    const positions = this.positionEmbedding.weight.narrow(0, 0, length);
+    const positions = this.positionEmbedding.weight.narrow(0, 0, length).to("float32");
     return this.tokenEmbedding.forward(tokens).add(positions).to(this.computeDtype);
   }
 }
@@ -141,12 +158,12 @@ export class VisionModel extends Module {
   encoder: Encoder;
   postLayernorm: LayerNorm;
 
-  constructor(config: ClipConfig) {
+  constructor(vision: VitConfig, config: ClipConfig) {
     super();
-    this.embeddings = new VisionEmbeddings(config);
-    this.preLayrnorm = new LayerNorm(config.vision.width, { eps: config.layerNormEps });
-    this.encoder = new Encoder(config.vision, config);
-    this.postLayernorm = new LayerNorm(config.vision.width, { eps: config.layerNormEps });
+    this.embeddings = new VisionEmbeddings(vision);
+    this.preLayrnorm = new LayerNorm(vision.width, { eps: config.layerNormEps });
+    this.encoder = new Encoder(vision, config);
+    this.postLayernorm = new LayerNorm(vision.width, { eps: config.layerNormEps });
   }
 
   /** (B, 3, H, W) → (B, C) */
@@ -168,9 +185,8 @@ export class VisionEmbeddings extends Module {
   positionEmbedding: Embedding;
   readonly #imageSize: number;
 
-  constructor({ vision }: ClipConfig) {
+  constructor({ imageSize, patchSize, width }: VitConfig) {
     super();
-    const { imageSize, patchSize, width } = vision;
     if (imageSize % patchSize !== 0) {
       throw new RangeError(`pictures of ${imageSize} pixels cannot be cut into patches of ${patchSize}`);
     }
@@ -187,9 +203,9 @@ export class VisionEmbeddings extends Module {
     if (images.shape.length !== 4 || channels !== 3 || height !== size || width !== size) {
       throw new RangeError(`pictures are [${images.shape.join(", ")}], this CLIP expects (B, 3, ${size}, ${size})`);
     }
-    const classToken = this.classEmbedding.expand([batch ?? 0, 1, -1]);
+    const classToken = this.classEmbedding.to("float32").expand([batch ?? 0, 1, -1]);
     const x = cat([classToken, this.patchEmbedding.forward(images)], 1);
-    return x.add(this.positionEmbedding.weight).to(this.computeDtype);
+    return x.add(this.positionEmbedding.weight.to("float32")).to(this.computeDtype);
   }
 }
 

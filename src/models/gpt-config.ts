@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Everything that decides the network. */
+/** Everything that decides the network. What comes after `dropout` tells published relatives from CLIP-GEN's own GPT. */
 export type GptConfig = {
   /** V */
   codebookSize: number;
@@ -13,6 +13,21 @@ export type GptConfig = {
   /** C */
   width: number;
   dropout: number;
+  /** P: how many vectors a condition has. 1, an embedding, where it is left out; LlamaGen's sentences have 120. */
+  conditionLength?: number | undefined;
+  /**
+   * Condition to width: one linear map (where it is left out), the same without a bias (a table of classes, for
+   * conditions that are one-hot), two with a GELU between (LlamaGen's captions), or none (taming-transformers).
+   */
+  conditionProj?: "linear" | "table" | "mlp" | "none" | undefined;
+  /** "gpt2" where it is left out; "llama" has RMS norm, rotated positions, SwiGLU and no biases (LlamaGen). */
+  architecture?: "gpt2" | "llama" | undefined;
+  /** Inside the feed-forward parts; 4 · width where it is left out. */
+  mlpWidth?: number | undefined;
+  /** Whether the head has a bias; it has where this is left out. */
+  headBias?: boolean | undefined;
+  /** Whether the condition that guidance leads away from is learned; zeros where this is left out. */
+  learnedNull?: boolean | undefined;
 };
 
 const size = z.number().int().positive();
@@ -25,6 +40,12 @@ export const gptConfig: z.ZodType<GptConfig> = z.object({
   heads: size,
   width: size,
   dropout: z.number().min(0).max(1),
+  conditionLength: size.optional(),
+  conditionProj: z.enum(["linear", "table", "mlp", "none"]).optional(),
+  architecture: z.enum(["gpt2", "llama"]).optional(),
+  mlpWidth: size.optional(),
+  headBias: z.boolean().optional(),
+  learnedNull: z.boolean().optional(),
 });
 
 /** What of a configuration does not follow from VQGAN and CLIP. */

@@ -5,13 +5,12 @@ import { Adam } from "../optim/adam.ts";
 import { cosineWithWarmup } from "../optim/schedule.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { setThreadCount } from "../tensor/engine.ts";
-import { cat, full } from "../tensor/functions.generated.ts";
+import { cat, full, stack, zeros } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { crossEntropy } from "../train/losses.ts";
-import { hfaiGptStateDict } from "./gpt-checkpoint.ts";
+import { hfaiGptNames } from "./formats/gpt-hfai.ts";
 import { Gpt } from "./gpt.ts";
-import { readWeights } from "./pretrained.ts";
 import { filterLogits, tokenProbabilities } from "./sampling.ts";
 
 const configSchema = z.object({
@@ -49,11 +48,9 @@ const scalarSchema = z.object({ value: z.number(), tolerance: z.object({ atol: z
 const filterSchema = z.looseObject({ top_k: z.number().nullable(), top_p: z.number() });
 const drawSchema = filterSchema.extend({ temperature: z.number(), meaning: z.string() });
 
-// One tensor has several names in the reference and here: the loader's own renaming translates.
-const ownName = (name: string): string => {
-  const [own = name] = hfaiGptStateDict(new Map([[name, full([1, 1, 1], 0)]])).keys();
-  return own;
-};
+// One tensor has several names in the reference and here.
+const ownNames = new Map(hfaiGptNames(99).map(({ theirs, ours }) => [theirs, ours]));
+const ownName = (name: string): string => ownNames.get(name) ?? name;
 
 if (!hasGolden) test.skip(`the GPT of HFAiLab/clip-gen${goldenNote}`, () => {});
 
@@ -61,19 +58,8 @@ describe.each(goldenCases("clipgen-gpt"))("the GPT of HFAiLab/clip-gen: %s", (na
   const golden = new Golden(name);
   const config = configSchema.parse(golden.config);
 
-  const load = (file = "gpt.safetensors"): Gpt => {
-    const gpt = new Gpt({
-      codebookSize: config.vocab_size,
-      tokenCount: config.block_size,
-      conditionDim: config.n_cond_embed,
-      layers: config.n_layer,
-      heads: config.n_head,
-      width: config.n_embed,
-      dropout: config.dropout,
-    });
-    gpt.loadStateDict(hfaiGptStateDict(readWeights(golden.path(file))));
-    return gpt.eval();
-  };
+  const load = (file = "gpt.safetensors"): Promise<Gpt> =>
+    Gpt.fromPretrained(golden.path(file), { heads: config.n_head });
   const prefix = (count: number): Tensor => golden.tensor("train_indices").narrow(1, 0, count);
   const loss = (gpt: Gpt): Tensor => {
     const targets = golden.tensor("train_indices");
@@ -81,13 +67,13 @@ describe.each(goldenCases("clipgen-gpt"))("the GPT of HFAiLab/clip-gen: %s", (na
   };
   let gpt: Gpt;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     setThreadCount(1); // networks this small lose more time to waiting for other threads than they gain
-    gpt = load();
+    gpt = await load();
   });
 
-  test.each(["gpt.pt", "gpt.safetensors"])("logits, whole and of prefixes, with the weights of %s", (file) => {
-    const loaded = load(file);
+  test.each(["gpt.pt", "gpt.safetensors"])("logits, whole and of prefixes, with the weights of %s", async (file) => {
+    const loaded = await load(file);
     noGrad(() =>
       tidy(() => {
         const embed = golden.tensor("train_embed");
@@ -102,16 +88,16 @@ describe.each(goldenCases("clipgen-gpt"))("the GPT of HFAiLab/clip-gen: %s", (na
     noGrad(() =>
       tidy(() => {
         const length = config.block_size;
-        const condition = gpt.conditionProj.forward(golden.tensor("train_embed")).unsqueeze(1);
-        const x = cat([condition, gpt.tokenEmbedding.forward(prefix(length - 1))], 1).add(gpt.positionEmbedding);
-        const mask = full([length, length], -Infinity).triu(1);
-        golden.expectEqual("block0_out", gpt.blocks[0]?.forward(x, mask, undefined) ?? x);
+        const condition = gpt.conditionProj?.forward(golden.tensor("train_embed")).unsqueeze(1) ?? gpt.head.weight;
+        const x = cat([condition, gpt.tokenEmbedding.forward(prefix(length - 1))], 1).add(gpt.positionEmbedding ?? 0);
+        const context = { mask: full([length, length], -Infinity).triu(1), cached: undefined, rotation: undefined };
+        golden.expectEqual("block0_out", gpt.blocks[0]?.forward(x, context) ?? x);
       }),
     );
   });
 
-  test("cross-entropy and the gradient of every parameter", () => {
-    const own = load();
+  test("cross-entropy and the gradient of every parameter", async () => {
+    const own = await load();
     tidy(() => {
       const value = loss(own);
       golden.expectEqual("cross_entropy", value.detach());
@@ -126,8 +112,8 @@ describe.each(goldenCases("clipgen-gpt"))("the GPT of HFAiLab/clip-gen: %s", (na
     });
   });
 
-  test("steps of AdamW, with their rates", () => {
-    const own = load();
+  test("steps of AdamW, with their rates", async () => {
+    const own = await load();
     const { betas, eps, weight_decay_group0: weightDecay, schedule, steps_per_epoch: perEpoch } = config.optimizer;
     const decayed = new Set(config.optimizer.group0_decayed.map(ownName));
     const seen = new Set<string>();
@@ -226,5 +212,51 @@ describe.each(goldenCases("clipgen-gpt"))("the GPT of HFAiLab/clip-gen: %s", (na
         }),
       );
     }
+  });
+});
+
+describe.skipIf(!hasGolden)(`the transformer of taming-transformers${goldenNote}`, () => {
+  test("logits, alone and after explicit embeddings", async () => {
+    const golden = new Golden("gpt-taming");
+    const gpt = await Gpt.fromPretrained(golden.path("net2net.ckpt"), { heads: 4 });
+    noGrad(() =>
+      tidy(() => {
+        const tokens = golden.tensor("idx");
+        const logits = gpt.forward(tokens, undefined);
+        golden.expectEqual("logits", logits);
+        const before = logits.narrow(1, 0, tokens.size(1) - 1);
+        golden.expectEqual("loss_next_token", crossEntropy(before, tokens.narrow(1, 1, tokens.size(1) - 1)));
+        const embeddings = golden.tensor("embeddings");
+        golden.expectEqual("logits_with_embeddings", gpt.forward(tokens.narrow(1, 0, 4), embeddings));
+      }),
+    );
+  });
+
+  test("keys and values of the cache, and what it draws with it", async () => {
+    const golden = new Golden("gpt-taming");
+    const gpt = await Gpt.fromPretrained(golden.path("net2net.ckpt"), { heads: 4 });
+    const present = golden.tensor("present");
+    using cache = gpt.createCache(present.size(2));
+    noGrad(() =>
+      tidy(() => {
+        gpt.forward(golden.tensor("idx").narrow(1, 0, present.size(4)), undefined, cache);
+        const none = zeros([present.size(2), present.size(3), 0, present.size(5)]);
+        const layers = gpt.blocks.map((_, layer) => stack(cache.append(layer, { k: none, v: none })));
+        golden.expectEqual("present", stack(layers));
+      }),
+    );
+    const greedy = golden.tensor("greedy");
+    using whole = gpt.createCache(greedy.size(0));
+    noGrad(() =>
+      tidy(() => {
+        let tokens = golden.tensor("start");
+        let last = tokens;
+        while (tokens.size(1) < greedy.size(1)) {
+          last = gpt.forward(last, undefined, whole).select(1, -1).argmax(-1, true);
+          tokens = cat([tokens, last], 1);
+        }
+        golden.expectEqual("greedy", tokens);
+      }),
+    );
   });
 });

@@ -1,62 +1,42 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
-import { fromDisk, toDisk } from "../config.ts";
-import { readJson, writeJson } from "../io/json.ts";
-import { findStateDict } from "../io/state-dict.ts";
-import { readTorchArchive } from "../io/torch-archive.ts";
-import type { Module } from "../nn/module.ts";
-import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
+import { toDisk } from "../config.ts";
+import { writeJson } from "../io/json.ts";
+import { openWeights } from "../io/weights-file.ts";
+import type { Module, WeightDType } from "../nn/module.ts";
+import { isFloatingPoint } from "../tensor/dtype.ts";
+import { writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { readTensor } from "../tensor/weights.ts";
 
 // One network on disk is a folder: config.json (snake_case, with `model_type`) and model.safetensors.
+
+export type LoadOptions = { dtype?: WeightDType };
+/** Without a dtype, weights are written as they are held. */
+export type SaveOptions = { dtype?: "float32" | "bfloat16" };
 
 /** Writes `config.json` and `model.safetensors`; the folder is made where it is missing. */
 export function saveNetwork(
   folder: string,
-  network: { modelType: string; config: object; module: Module; dtype?: "float32" | "bfloat16" },
+  network: SaveOptions & { modelType: string; config: object; module: Module },
 ): void {
-  const { modelType, config, module, dtype = "float32" } = network;
+  const { modelType, config, module, dtype } = network;
   mkdirSync(folder, { recursive: true });
   tidy(() => {
     const state = Array.from(module.stateDict(), ([name, tensor]): [string, Tensor] => [
       name,
-      tensor.dtype === "float32" ? tensor.detach().to(dtype) : tensor,
+      dtype !== undefined && isFloatingPoint(tensor.dtype) ? tensor.detach().to(dtype) : tensor,
     ]);
     writeSafetensors(join(folder, "model.safetensors"), state, { format: "pt" });
   });
   writeJson(join(folder, "config.json"), { model_type: modelType, ...keysToDisk(config) });
 }
 
-/** The configuration of a network's folder, checked; errors name the file and every wrong field. */
-export function readConfig<T>(folder: string, options: { modelType: string; schema: z.ZodType<T> }): T {
-  const file = join(folder, "config.json");
-  const json = readJson(file);
-  const { modelType, schema } = options;
-  const found = z.looseObject({ model_type: z.string() }).safeParse(json);
-  if (found.success && found.data.model_type !== modelType) {
-    throw new Error(`${file} describes a ${found.data.model_type}, expected a ${modelType}`);
-  }
-  const parsed = schema.safeParse(fromDisk(json));
-  if (!parsed.success)
-    throw new Error(`${file} is no configuration of a ${modelType}: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
-}
-
-/** The tensors of a weights file by name: safetensors, or a torch archive, of which nothing is executed. */
+/** The tensors of a weights file by name, whatever its format; nothing that it says is executed. */
 export function readWeights(path: string): Map<string, Tensor> {
-  if (!existsSync(path)) throw new Error(`${path} does not exist`);
-  if (statSync(path).isDirectory()) {
-    const file = ["model.safetensors", "pytorch_model.bin"].map((name) => join(path, name)).find(existsSync);
-    if (!file) throw new Error(`${path} holds no weights: expected model.safetensors or pytorch_model.bin`);
-    return readWeights(file);
-  }
-  if (path.endsWith(".safetensors")) return readSafetensors(path);
-  const stored = findStateDict(readTorchArchive(path));
-  return new Map(
-    Array.from(stored, ([name, tensor]) => [name, Tensor.fromBytes(tensor.data, tensor.shape, tensor.dtype)]),
-  );
+  const { weights } = openWeights(path);
+  return new Map(Array.from(weights, ([name, weight]) => [name, readTensor(`${name} of ${path}`, weight)]));
 }
 
 function keysToDisk(config: object): object {

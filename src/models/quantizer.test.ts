@@ -11,6 +11,8 @@ const plain: QuantizerConfig = {
   beta: 0.25,
   legacy: false,
   normalizeCodebook: false,
+  quantizer: "nearest",
+  klWeight: 0,
   rotationTrick: false,
 };
 

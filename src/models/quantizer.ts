@@ -1,5 +1,5 @@
 import { uniform, withoutInit } from "../nn/init.ts";
-import { Embedding } from "../nn/layers.ts";
+import { Conv2d, Embedding } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { cat, embedding, randint, where } from "../tensor/functions.generated.ts";
@@ -22,6 +22,10 @@ export type QuantizerConfig = {
   legacy: boolean;
   /** Codes and latents on the unit sphere (ViT-VQGAN, arXiv 2110.04627; LlamaGen). */
   normalizeCodebook: boolean;
+  /** How a code is found: the nearest one, or the likeliest one as in taming-transformers' `GumbelVQ`. */
+  quantizer: "nearest" | "gumbel";
+  /** Weight of the divergence in the loss of a Gumbel quantizer. */
+  klWeight: number;
   /** The gradient is turned with the latent instead of copied (Fifty et al., arXiv 2410.06424). */
   rotationTrick: boolean;
 };
@@ -107,8 +111,48 @@ export class VectorQuantizer extends Module {
 
   /** The vectors that the codes stand for, (K, C). */
   codebook(): Tensor {
-    const { weight } = this.embedding;
+    const weight = this.embedding.weight.to("float32");
     return this.#config.normalizeCodebook ? unit(weight) : weight;
+  }
+}
+
+/**
+ * Quantisation by the likeliest code: a convolution gives every position a logit for each code. What a trained
+ * `GumbelVQ` of CompVis/taming-transformers does (there in evaluation with noise, here without); it is not trained here.
+ */
+export class GumbelQuantizer extends Module {
+  proj: Conv2d;
+  embed: Embedding;
+  readonly #klWeight: number;
+
+  constructor({ codebookSize, embedDim, klWeight }: QuantizerConfig) {
+    super();
+    this.proj = new Conv2d(embedDim, codebookSize, { kernelSize: 1 });
+    this.embed = new Embedding(codebookSize, embedDim);
+    this.#klWeight = klWeight;
+  }
+
+  /** @param z (B, C, h, w); the loss is the weighted divergence from an even use of all codes */
+  forward(z: Tensor): Quantized {
+    if (this.training) throw new Error("a VQGAN with a Gumbel quantizer can be used, but not trained; call eval()");
+    const logits = this.proj.forward(z.to("float32")); // (B, K, h, w)
+    const indices = logits.argmax(1); // (B, h, w)
+    const q = logits.softmax(1);
+    const divergence = q
+      .mul(q.mul(logits.size(1)).add(1e-10).log())
+      .sum([1])
+      .mean();
+    return { zQ: this.lookup(indices), indices, loss: divergence.mul(this.#klWeight) };
+  }
+
+  /** Numbers of codes (B, h, w) → their vectors (B, C, h, w). */
+  lookup(indices: Tensor): Tensor {
+    return this.embed.forward(indices).permute([0, 3, 1, 2]).contiguous();
+  }
+
+  /** The vectors that the codes stand for, (K, C). */
+  codebook(): Tensor {
+    return this.embed.weight.to("float32");
   }
 }
 

@@ -24,7 +24,7 @@ export type SampleOptions = {
  * Draws the tokens of a batch of pictures, one position at a time: yields the B tokens of each position.
  * The same seed draws the same picture, whatever else is in the batch.
  * @param gpt in evaluation mode: with dropout on, what it draws is worse
- * @param condition (B, D), L2-normalised
+ * @param condition (B, D), L2-normalised, or (B, P, D)
  * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
  */
 export async function* sampleTokens(
@@ -70,11 +70,11 @@ export function cacheRows(batch: number, guidanceScale: number): number {
 /** Logits (B, V) of the next token, guided where the scale is not 1. */
 export function nextLogits(gpt: Gpt, { guidanceScale, ...step }: SampleStep): Tensor {
   if (guidanceScale === 1) return lastLogits(gpt, step);
-  // The second half of the batch sees an embedding of zeros, as in training where it is dropped.
+  // The second half of the batch sees no condition.
   const logits = lastLogits(gpt, {
     ...step,
     tokens: [...step.tokens, ...step.tokens],
-    condition: cat([step.condition, step.condition.zerosLike()]),
+    condition: cat([step.condition, gpt.freeCondition(step.condition)]),
   });
   const [given, free] = logits.chunk(2);
   if (!given || !free) throw new Error("chunk gave fewer than two parts");

@@ -3,7 +3,13 @@ import type { CodecConfig } from "./codec.ts";
 import type { QuantizerConfig } from "./quantizer.ts";
 
 /** Everything that decides the network. The names are those of taming-transformers' YAML, in camelCase. */
-export type VqganConfig = CodecConfig & QuantizerConfig;
+export type VqganConfig = CodecConfig &
+  QuantizerConfig & {
+    /** What the network itself takes and gives: [−1, 1], or [0, 1]. Callers always see [−1, 1]. */
+    pixelRange: "signed" | "unit";
+    /** Without an encoder, as min-dalle publishes it: tokens become pictures, pictures no tokens. */
+    decoderOnly: boolean;
+  };
 
 const count = z.number().int().positive();
 
@@ -27,7 +33,11 @@ export const vqganConfig: z.ZodType<VqganConfig> = z.object({
   beta: z.number().min(0).default(0.25),
   legacy: z.boolean().default(true),
   normalizeCodebook: z.boolean().default(false),
+  quantizer: z.enum(["nearest", "gumbel"]).default("nearest"),
+  klWeight: z.number().min(0).default(1e-8),
   rotationTrick: z.boolean().default(false),
+  pixelRange: z.enum(["signed", "unit"]).default("signed"),
+  decoderOnly: z.boolean().default(false),
 });
 
 /** The published f16 network (taming-transformers, `vqgan_imagenet_f16_16384`), which CLIP-GEN trains, too. */
@@ -50,7 +60,11 @@ const paper: VqganConfig = {
   beta: 0.25,
   legacy: true,
   normalizeCodebook: false,
+  quantizer: "nearest",
+  klWeight: 1e-8,
   rotationTrick: false,
+  pixelRange: "signed",
+  decoderOnly: false,
 };
 
 /** `paper` needs a GPU to train; the others train on a CPU. */

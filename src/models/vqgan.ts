@@ -1,15 +1,16 @@
-import { withoutInit } from "../nn/init.ts";
+import { join } from "node:path";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { shapesOnly } from "../nn/init.ts";
 import { Conv2d } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import type { Parameter } from "../tensor/parameter.ts";
-import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { tamingYaml } from "./formats/taming-yaml.ts";
+import { readVqgan, VQGAN_MODEL_TYPE, type VqganHints } from "./formats/vqgan.ts";
 import { codecFactor, Decoder, Encoder } from "./codec.ts";
-import { readConfig, readWeights, saveNetwork } from "./pretrained.ts";
-import { VectorQuantizer, type Quantized } from "./quantizer.ts";
-import { vqganConfig, type VqganConfig } from "./vqgan-config.ts";
-
-const MODEL_TYPE = "clip_gen_vqgan";
+import { saveNetwork, type LoadOptions, type SaveOptions } from "./pretrained.ts";
+import { GumbelQuantizer, VectorQuantizer, type Quantized } from "./quantizer.ts";
+import type { VqganConfig } from "./vqgan-config.ts";
 
 /** What `Vqgan.encode` gives. */
 export type Encoded = Quantized & {
@@ -26,33 +27,42 @@ export type Encoded = Quantized & {
  */
 export class Vqgan extends Module {
   readonly config: VqganConfig;
-  encoder: Encoder;
+  encoder: Encoder | undefined;
   decoder: Decoder;
-  quantize: VectorQuantizer;
-  quantConv: Conv2d;
+  quantize: VectorQuantizer | GumbelQuantizer;
+  quantConv: Conv2d | undefined;
   postQuantConv: Conv2d;
 
   constructor(config: VqganConfig) {
     super();
     const { zChannels, doubleZ, embedDim } = config;
     this.config = config;
-    this.encoder = new Encoder(config);
+    if (!config.decoderOnly) {
+      this.encoder = new Encoder(config);
+      this.quantConv = new Conv2d(zChannels * (doubleZ ? 2 : 1), embedDim, { kernelSize: 1 });
+    }
     this.decoder = new Decoder(config);
-    this.quantize = new VectorQuantizer(config);
-    this.quantConv = new Conv2d(zChannels * (doubleZ ? 2 : 1), embedDim, { kernelSize: 1 });
+    this.quantize = config.quantizer === "gumbel" ? new GumbelQuantizer(config) : new VectorQuantizer(config);
     this.postQuantConv = new Conv2d(embedDim, zChannels, { kernelSize: 1 });
   }
 
-  /** Reads a folder that `savePretrained` wrote. */
-  static async fromPretrained(folder: string): Promise<Vqgan> {
-    const config = readConfig(folder, { modelType: MODEL_TYPE, schema: vqganConfig });
-    const vqgan = withoutInit(() => new Vqgan(config));
-    tidy(() => vqgan.loadStateDict(readWeights(folder)));
+  /**
+   * Reads a folder that `savePretrained` wrote, or a published VQGAN; `formats/vqgan.ts` tells which.
+   * @throws Error that lists every name and shape that does not fit
+   */
+  static async fromPretrained(path: string, options: LoadOptions & VqganHints = {}): Promise<Vqgan> {
+    const { config, weights } = readVqgan(path, options);
+    const vqgan = shapesOnly(() => new Vqgan(config));
+    vqgan.loadWeights(weights, options);
     return vqgan.eval();
   }
 
-  async savePretrained(folder: string, options: { dtype?: "float32" | "bfloat16" } = {}): Promise<void> {
-    saveNetwork(folder, { modelType: MODEL_TYPE, config: this.config, module: this, ...options });
+  /** Writes our folder; with the layout of taming-transformers, whose names are ours, also the YAML that it needs. */
+  async savePretrained(folder: string, options: SaveOptions & { layout?: "taming" } = {}): Promise<void> {
+    const { layout, ...precision } = options;
+    const yaml = layout === "taming" ? tamingYaml(this.config) : undefined;
+    saveNetwork(folder, { modelType: VQGAN_MODEL_TYPE, config: this.config, module: this, ...precision });
+    if (yaml !== undefined) writeFileAtomic(join(folder, "model.yaml"), yaml);
   }
 
   /** The weight whose gradients balance the adversarial against the reconstruction loss. */
@@ -71,12 +81,18 @@ export class Vqgan extends Module {
 
   /**
    * @param images (B, 3, H, W) in [−1, 1]
-   * @throws RangeError when the pictures have another number of channels, or a size that does not divide into tokens
+   * @throws RangeError when the pictures have another number of channels, or a size that does not divide into tokens;
+   * Error when this VQGAN has no encoder
    */
   encode(images: Tensor): Encoded {
+    const { encoder, quantConv } = this;
+    if (!encoder || !quantConv) {
+      throw new Error("this VQGAN has a decoder only: it draws tokens, but cannot turn pictures into tokens");
+    }
     this.#check(images);
-    const h = this.encoder.forward(images.to(this.computeDtype)).to("float32"); // (B, zChannels, h, w)
-    const z = this.quantConv.forward(h); // (B, embedDim, h, w)
+    const seen = this.config.pixelRange === "unit" ? images.add(1).mul(0.5) : images;
+    const h = encoder.forward(seen.to(this.computeDtype)).to("float32"); // (B, zChannels, h, w)
+    const z = quantConv.forward(h); // (B, embedDim, h, w)
     return { z, ...this.quantize.forward(z) };
   }
 
@@ -88,7 +104,8 @@ export class Vqgan extends Module {
   /** Latents (B, embedDim, h, w) → pictures (B, 3, H, W) float32 in about [−1, 1]. */
   decodeLatent(zQ: Tensor): Tensor {
     const h = this.postQuantConv.forward(zQ).to(this.computeDtype);
-    return this.decoder.forward(h).to("float32");
+    const images = this.decoder.forward(h).to("float32");
+    return this.config.pixelRange === "unit" ? images.mul(2).sub(1) : images;
   }
 
   /** Encodes pictures (B, 3, H, W) and decodes them again. */

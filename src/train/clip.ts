@@ -37,7 +37,7 @@ export function clipStage(options: {
   if (!captions) throw new Error("training CLIP needs pictures with captions; these have none");
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
-  clip.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  clip.to("float32").to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
   const batches = new PictureBatches(pictures, { ...config, device });
   const optimizer = new Adam(clip.namedParameters(), config);
   const ema = config.ema > 0 ? new Ema(clip, { decay: config.ema }) : undefined;

@@ -19,7 +19,7 @@ export async function drawnSample(options: { gpt: Gpt; vqgan: Vqgan; data: Encod
   const rows = spread(data.count, SHOWN).map((index) => index * views);
   const count = rows.length;
   const length = grid[0] * grid[1];
-  const device = gpt.positionEmbedding.device;
+  const device = gpt.device;
   const { training } = gpt;
   gpt.eval();
   try {

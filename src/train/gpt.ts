@@ -42,8 +42,8 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   requireInputs(options);
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
-  gpt.to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
-  for (const judge of [options.vqgan, options.clip]) judge?.to(device).eval().setTrainable(false);
+  gpt.to("float32").to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
+  for (const judge of [options.vqgan, options.clip]) judge?.to("float32").to(device).eval().setTrainable(false);
   const learning = learningClip(options);
   const learned = new Map([
     ...gpt.namedParameters(),

@@ -4,6 +4,7 @@ import type { PictureSet } from "../data/pictures.ts";
 import { gather, spread } from "../data/rows.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import { NLayerDiscriminator } from "../models/discriminator.ts";
+import { VectorQuantizer } from "../models/quantizer.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { Adam } from "../optim/adam.ts";
 import { clipGradNorm } from "../optim/clip-grad-norm.ts";
@@ -35,7 +36,7 @@ export function vqganStage(options: {
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
   const { dtype } = choosePrecision(config.precision, device);
-  vqgan.to(device).setComputeDtype(dtype).train();
+  vqgan.to("float32").to(device).setComputeDtype(dtype).train();
   // Without a weight there is no discriminator, and its time is saved.
   const discriminator =
     config.discWeight > 0
@@ -109,14 +110,18 @@ export function vqganStage(options: {
 
 /** Counts which codes are used, and gives those that nobody uses a new place. */
 class CodeUsage implements Stateful {
-  readonly #vqgan: Vqgan;
   readonly #every: number;
   readonly #until: number;
   readonly #seed: number;
   readonly #used: Tensor;
+  readonly #quantizer: VectorQuantizer;
 
   constructor(vqgan: Vqgan, config: Pick<VqganTraining, "reviveEvery" | "reviveUntil" | "seed" | "steps">) {
-    this.#vqgan = vqgan;
+    const { quantize } = vqgan;
+    if (!(quantize instanceof VectorQuantizer)) {
+      throw new Error("a VQGAN with a Gumbel quantizer can be used, but not trained");
+    }
+    this.#quantizer = quantize;
     this.#every = config.reviveEvery;
     this.#until = config.reviveUntil * config.steps;
     this.#seed = config.seed;
@@ -125,7 +130,7 @@ class CodeUsage implements Stateful {
 
   /** The share of codes in use since they were last counted anew, and whether some were moved. */
   track(step: number, indices: Tensor, z: Tensor): { share: number; revived: boolean } {
-    noGrad(() => this.#used.add_(this.#vqgan.quantize.usage(indices)));
+    noGrad(() => this.#used.add_(this.#quantizer.usage(indices)));
     const share = this.#used.gt(0).to("float32").mean().item();
     // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
     const due = step === 0 || ((step + 1) % this.#every === 0 && step < this.#until);
@@ -133,7 +138,7 @@ class CodeUsage implements Stateful {
     if (revived) {
       using generator = new Generator(this.#seed + step, z.device);
       if (step === 0) this.#used.zero_();
-      this.#vqgan.quantize.reviveDeadCodes(z, this.#used, generator);
+      this.#quantizer.reviveDeadCodes(z, this.#used, generator);
       this.#used.zero_();
     }
     return { share, revived };

@@ -78,7 +78,7 @@ export class ClipTokenizer {
       return /^\s*\{/.test(text) ? ClipTokenizer.fromJson(JSON.parse(text)) : ClipTokenizer.fromMerges(text);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`cannot read the tokenizer ${path}: ${reason}`, { cause: error });
+      throw new Error(`cannot read the tokenizer ${path}: ${oneLine(reason)}`, { cause: error });
     }
   }
 

@@ -1,3 +1,4 @@
+import { problemsOf } from "../json.ts";
 import { z } from "zod";
 import { END_OF_WORD } from "./clip-text.ts";
 
@@ -39,7 +40,7 @@ export function parseTokenizerJson(json: unknown): BpeTables {
   const parsed = tokenizerSchema.safeParse(json);
   if (!parsed.success) {
     throw new Error(
-      `this is no tokenizer.json of a CLIP model (byte-pair encoding with "${END_OF_WORD}"): ${z.prettifyError(parsed.error)}`,
+      `this is no tokenizer.json of a CLIP model (byte-pair encoding with "${END_OF_WORD}"): ${problemsOf(parsed.error)}`,
     );
   }
   const { model, added_tokens: addedTokens } = parsed.data;
