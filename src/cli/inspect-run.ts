@@ -2,52 +2,53 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { readJson } from "../io/json.ts";
 import { readPngText } from "../io/png-text.ts";
-import { listWeights, type WeightInfo } from "../io/weights-list.ts";
 import { UserError } from "./errors.ts";
+import { inspectWeights } from "./inspect-weights.ts";
 import type { InspectFlags } from "./inspect.ts";
 
 type Found = { kind: string } & Record<string, unknown>;
 
-const WEIGHTS = [".safetensors", ".pt", ".pth", ".ckpt", ".bin"];
-const KNOWN =
-  "expected a model's, run's or network's folder, a set of encoded pictures, " +
-  `weights (${WEIGHTS.join(", ")}) or a PNG that clip-gen drew`;
+/** What a path holds, and why it would not load, where it would not. */
+type Inspected = { found: Found; problem?: string | undefined };
 
-/** Says what a path holds. Nothing but headers is read of weights, so that any size will do. */
-export function runInspect(path: string, flags: InspectFlags): void {
-  const found = inspect(path, flags.tensors ?? false);
-  if (flags.json) console.log(JSON.stringify(found, undefined, 2));
+/** Says what a path holds. Throws, once everything has been said, where it would not load. */
+export async function runInspect(path: string, flags: InspectFlags): Promise<void> {
+  const { found, problem } = await inspect(path, flags);
+  if (flags.json) console.log(JSON.stringify({ ...found, ...(problem !== undefined && { problem }) }, undefined, 2));
   else print(found);
+  if (problem !== undefined) throw new UserError(problem);
 }
 
-function inspect(path: string, tensors: boolean): Found {
+async function inspect(path: string, flags: InspectFlags): Promise<Inspected> {
   if (!existsSync(path)) throw new UserError(`${path}: there is no such file or folder`);
-  if (statSync(path).isDirectory()) return inspectFolder(path, tensors);
-  const extension = extname(path).toLowerCase();
-  if (extension === ".png") return inspectPicture(path);
-  if (WEIGHTS.includes(extension)) return { kind: "weights", ...describeWeights(path, tensors) };
-  throw new UserError(`${path} is nothing that clip-gen knows; ${KNOWN}`);
+  if (statSync(path).isDirectory()) return await inspectFolder(path, flags);
+  if (extname(path).toLowerCase() === ".png") return { found: inspectPicture(path) };
+  return await weightsAs("weights", path, flags);
 }
 
-function inspectFolder(path: string, tensors: boolean): Found {
+async function inspectFolder(path: string, flags: InspectFlags): Promise<Inspected> {
   const has = (name: string): boolean => existsSync(join(path, name));
-  if (has("model.json")) {
-    const parts = ["clip", "vqgan", "gpt"].filter(has);
-    const networks = parts.map((part) => [part, inspectNetwork(join(path, part), tensors)]);
-    return { kind: "model", ...Object.fromEntries(networks), about: readJson(join(path, "model.json")) };
-  }
-  if (has("checkpoints") && has("config.json")) return inspectRun(path);
-  if (has("index.json")) return inspectEncoded(join(path, "index.json"));
-  if (has("config.json")) return { kind: "network", ...inspectNetwork(path, tensors) };
-  throw new UserError(`${path} is no folder that clip-gen knows; ${KNOWN}`);
+  if (has("model.json")) return await inspectModel(path, flags);
+  if (has("checkpoints") && has("config.json")) return { found: inspectRun(path) };
+  if (has("index.json")) return { found: inspectEncoded(join(path, "index.json")) };
+  return await weightsAs("network", path, flags);
 }
 
-function inspectNetwork(folder: string, tensors: boolean): Record<string, unknown> {
-  const names = ["model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin"];
-  const file = names.map((name) => join(folder, name)).find((name) => existsSync(name));
-  if (file === undefined) throw new UserError(`${folder} holds no weights: expected ${names.join(" or ")}`);
-  const config = join(folder, "config.json");
-  return { ...describeWeights(file, tensors), ...(existsSync(config) && { config: readJson(config) }) };
+async function inspectModel(path: string, flags: InspectFlags): Promise<Inspected> {
+  const found: Found = { kind: "model" };
+  const problems: string[] = [];
+  for (const part of ["clip", "vqgan", "gpt"].filter((name) => existsSync(join(path, name)))) {
+    const { found: network, problem } = await weightsAs("network", join(path, part), flags);
+    found[part] = network;
+    if (problem !== undefined) problems.push(problem);
+  }
+  found["about"] = readJson(join(path, "model.json"));
+  return { found, problem: problems.length === 0 ? undefined : problems.join("; ") };
+}
+
+async function weightsAs(kind: string, path: string, flags: InspectFlags): Promise<Inspected> {
+  const { found, problem } = await inspectWeights(path, { tensors: flags.tensors ?? false, numbers: flags.numbers });
+  return { found: { kind, ...found }, problem };
 }
 
 function inspectRun(path: string): Found {
@@ -82,19 +83,6 @@ function inspectPicture(path: string): Found {
   const text = readPngText(readFileSync(path))["clip-gen"];
   if (text === undefined) throw new UserError(`${path} was not drawn by clip-gen, or its text was taken out`);
   return { kind: "picture", ...asRecord(parseLine(path, text)) };
-}
-
-function describeWeights(path: string, tensors: boolean): Record<string, unknown> {
-  const weights = listWeights(path);
-  const sizes = weights.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
-  const parameters = sizes.reduce((sum, size) => sum + size, 0);
-  const dtypes = [...new Set(weights.map(({ dtype }) => dtype))];
-  const summary = { file: path, tensors: weights.length, parameters, dtypes };
-  return tensors ? { ...summary, list: weights.map(shapeLine) } : summary;
-}
-
-function shapeLine({ name, dtype, shape }: WeightInfo): string {
-  return `${name} ${dtype} [${shape.join(", ")}]`;
 }
 
 function parseLine(file: string, text: string): unknown {
