@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
+import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { downloadCommand } from "./download.ts";
 import { encodeCommand } from "./encode.ts";
 import { reportError } from "./errors.ts";
 import { generateCommand, varyCommand } from "./generate.ts";
@@ -32,6 +34,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);
+  downloadCommand(program);
+  convertCommand(program);
   inspectCommand(program);
   doctorCommand(program);
   try {
