@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
+import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { readJson } from "../io/json.ts";
 import { readPngText } from "../io/png-text.ts";
 import { UserError } from "./errors.ts";
@@ -19,7 +20,8 @@ export async function runInspect(path: string, flags: InspectFlags): Promise<voi
   if (problem !== undefined) throw new UserError(problem);
 }
 
-async function inspect(path: string, flags: InspectFlags): Promise<Inspected> {
+async function inspect(given: string, flags: InspectFlags): Promise<Inspected> {
+  const path = resolveModelPath(given);
   if (!existsSync(path)) throw new UserError(`${path}: there is no such file or folder`);
   if (statSync(path).isDirectory()) return await inspectFolder(path, flags);
   if (extname(path).toLowerCase() === ".png") return { found: inspectPicture(path) };

@@ -6,6 +6,7 @@ import { clipPreprocess } from "../data/clip-preprocess.ts";
 import { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Gpt } from "../models/gpt.ts";
+import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { problemsOf, readJson, writeJson } from "../io/json.ts";
 import type { SaveOptions } from "../models/pretrained.ts";
 import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
@@ -68,8 +69,9 @@ export class ClipGen {
     }
   }
 
-  /** Reads a model's folder: `model.json`, `clip/`, `vqgan/`, `gpt/`. */
-  static async fromPretrained(folder: string, options: { device?: Device } = {}): Promise<ClipGen> {
+  /** Reads a model's folder, `model.json`, `clip/`, `vqgan/`, `gpt/`, or the one of that name in the Hub's cache. */
+  static async fromPretrained(path: string, options: { device?: Device } = {}): Promise<ClipGen> {
+    const folder = resolveModelPath(path);
     const file = join(folder, "model.json");
     if (!existsSync(file)) throw new Error(`${folder} holds no model (model.json is missing)`);
     const parsed = modelSchema.safeParse(readJson(file));

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { bytesOf, settledTensors, temporaryFolder, tinyClip, tinyGpt, tinyVqgan } from "../../test/tiny.ts";
 import type { Module } from "../nn/module.ts";
 import { memoryFigures, setThreadCount } from "../tensor/engine.ts";
@@ -177,4 +177,22 @@ test("a folder without weights is told from a path where there is nothing", asyn
   await expect(Vqgan.fromPretrained(path)).rejects.toThrow(`${path} holds no weights`);
   expect(() => readWeights(path)).toThrow("holds no weights");
   expect(() => readWeights(join(path, "none"))).toThrow("does not exist");
+});
+
+test("a name of the Hub is looked up in its cache, and never downloaded", async () => {
+  const cache = join(folder, "hub-cache");
+  vi.stubEnv("HF_HUB_CACHE", cache);
+  vi.stubEnv("HF_ENDPOINT", "http://127.0.0.1:9"); // where nothing answers
+  try {
+    await expect(Gpt.fromPretrained("someone/gpt")).rejects.toThrow("get it with: clip-gen download someone/gpt");
+    const commit = "0123456789012345678901234567890123456789";
+    const repository = join(cache, "models--someone--gpt");
+    mkdirSync(join(repository, "refs"), { recursive: true });
+    writeFileSync(join(repository, "refs", "main"), commit);
+    await tinyGpt().savePretrained(join(repository, "snapshots", commit));
+    const read = await Gpt.fromPretrained("someone/gpt");
+    expect(bytesOf(read.stateDict())).toEqual(bytesOf(tinyGpt().stateDict()));
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

@@ -1,3 +1,4 @@
+import { resolveModelPath } from "../../io/hub/hub-cache.ts";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readJson } from "../../io/json.ts";
@@ -120,7 +121,8 @@ export const clipFormats: readonly Format<ClipConfig, ClipHints>[] = [
  * Reads a CLIP from a folder as Hugging Face or open_clip saves it, or from a weights file with the names of any of them
  * or of OpenAI, where shapes have to tell the configuration. No number is read.
  */
-export function readClip(path: string, hints: ClipHints = {}): Published<ClipConfig> & { tokenizer?: ClipTokenizer } {
+export function readClip(given: string, hints: ClipHints = {}): Published<ClipConfig> & { tokenizer?: ClipTokenizer } {
+  const path = resolveModelPath(given);
   const opened = openWeights(path);
   const found = readAs(clipFormats, opened.weights, { path, kind: "CLIP", hints });
   const folder = statSync(path).isDirectory() ? path : dirname(path);

@@ -1,3 +1,4 @@
+import { resolveModelPath } from "../../io/hub/hub-cache.ts";
 import { openWeights } from "../../io/weights-file.ts";
 import { gptConfig, type GptConfig } from "../gpt-config.ts";
 import { hasConfig, readConfig } from "../network-folder.ts";
@@ -24,7 +25,8 @@ export const gptFormats: readonly Format<GptConfig, GptHints>[] = [hfaiGpt, tami
  * A folder of our own, or the weights file of a published GPT. No number is read.
  * Throws one error for everything else.
  */
-export function readGpt(path: string, hints: GptHints = {}): Published<GptConfig> {
+export function readGpt(given: string, hints: GptHints = {}): Published<GptConfig> {
+  const path = resolveModelPath(given);
   if (hasConfig(path)) {
     const config = readConfig(path, { modelType: GPT_MODEL_TYPE, schema: gptConfig });
     return { format: "clip-gen", config, weights: openWeights(path).weights };

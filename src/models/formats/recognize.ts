@@ -1,3 +1,4 @@
+import { resolveModelPath } from "../../io/hub/hub-cache.ts";
 import { openWeights, type WeightsFile } from "../../io/weights-file.ts";
 import type { Weights } from "../../io/weight.ts";
 import type { ClipConfig } from "../clip-config.ts";
@@ -19,7 +20,8 @@ export type Recognized = { format: string; weights: Weights } & (
  * What a weights file or a network's folder holds, by its names: none, one, or several networks, as the checkpoint of a
  * Net2Net transformer has its VQGAN beside it. No number is read. Throws what the readers throw.
  */
-export function recognize(path: string): { file: WeightsFile; networks: Recognized[] } {
+export function recognize(given: string): { file: WeightsFile; networks: Recognized[] } {
+  const path = resolveModelPath(given);
   const file = openWeights(path);
   const { weights } = file;
   const type = hasConfig(path) ? modelTypeOf(path) : undefined;

@@ -1,3 +1,4 @@
+import { resolveModelPath } from "../../io/hub/hub-cache.ts";
 import { join } from "node:path";
 import { z } from "zod";
 import { readJson } from "../../io/json.ts";
@@ -35,7 +36,8 @@ export const vqganFormats: readonly Format<VqganConfig, VqganHints>[] = [
  * A folder of our own or of dalle-mini, or the weights file of a published VQGAN. No number is read.
  * Throws one error for everything else, and for a YAML file that describes other weights.
  */
-export function readVqgan(path: string, hints: VqganHints = {}): Published<VqganConfig> {
+export function readVqgan(given: string, hints: VqganHints = {}): Published<VqganConfig> {
+  const path = resolveModelPath(given);
   const settings = settingsOf(path, hints);
   if (hasConfig(path) && settings === undefined) {
     const config = readConfig(path, { modelType: VQGAN_MODEL_TYPE, schema: vqganConfig });
