@@ -1,6 +1,6 @@
 // Measures this machine, our engine and our training steps, side by side with plain PyTorch.
 //
-//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan]
+//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan,load]
 //
 // CLIP_GEN_PEER_PYTHON=python3,/path/to/python names what to compare with; CLIP_GEN_NATIVE another build of the add-on.
 
@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { engineInfo, threadCount } from "../src/tensor/engine.ts";
 import type { Context } from "./context.ts";
 import { measureGpt } from "./gpt-step.ts";
+import { measureLoads } from "./load.ts";
 import { measureLimits } from "./matmul.ts";
 import type { Measurement } from "./measure.ts";
 import { measureOverhead } from "./operator-overhead.ts";
@@ -25,6 +26,7 @@ const benchmarks: Record<string, (context: Context) => Promise<Measurement[]>> =
   overhead: measureOverhead,
   gpt: measureGpt,
   vqgan: measureVqgan,
+  load: measureLoads,
 };
 
 const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
