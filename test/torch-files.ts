@@ -101,19 +101,29 @@ export function zip(files: Record<string, Uint8Array>, { deflate = false, zip64 
   return Buffer.concat([...locals, table, ...wideParts, operation("PK\u0005\u0006"), end]);
 }
 
-/** A torch archive: the object and its storages. */
-export function torchZip(value: Pickled, storages: Record<string, Uint8Array>, options: ZipOptions = {}): Buffer {
+/** The files in a torch archive: the pickle of the object, and its storages. */
+export function torchZipFiles(pickled: Uint8Array, storages: Record<string, Uint8Array>): Record<string, Uint8Array> {
   const data = Object.entries(storages).map(([key, bytes]): [string, Uint8Array] => [`archive/data/${key}`, bytes]);
-  return zip(
-    { "archive/data.pkl": pickle(value), ...Object.fromEntries(data), "archive/version": Buffer.from("3\n") },
-    options,
-  );
+  return { "archive/data.pkl": pickled, ...Object.fromEntries(data), "archive/version": Buffer.from("3\n") };
 }
 
-/** The format before torch 1.6. Storages are float32. */
-export function torchLegacy(value: Pickled, storages: Record<string, Uint8Array>): Buffer {
+/** A torch archive: the object and its storages. */
+export function torchZip(value: Pickled, storages: Record<string, Uint8Array>, options: ZipOptions = {}): Buffer {
+  return zip(torchZipFiles(pickle(value), storages), options);
+}
+
+/** The format before torch 1.6. Storages are float32, but for those whose elements have another size. */
+export function torchLegacy(
+  value: Pickled,
+  storages: Record<string, Uint8Array>,
+  sizes: Record<string, number> = {},
+): Buffer {
   const magic = operation("\u0080\u0002\u008a\u000a", Buffer.from("6cfc9c46f9206aa85019", "hex"), operation("."));
-  const raw = Object.values(storages).flatMap((bytes) => [uint32(bytes.byteLength / 4), uint32(0), bytes]);
+  const raw = Object.entries(storages).flatMap(([key, bytes]) => [
+    uint32(bytes.byteLength / (sizes[key] ?? 4)),
+    uint32(0),
+    bytes,
+  ]);
   const keys = Object.keys(storages);
   return Buffer.concat([
     magic,

@@ -1,21 +1,23 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fromPixels, toPixels } from "../data/batches.ts";
 import { decodeImage, isImageFile } from "../data/images.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
-import { ClipGen } from "../generate/pipeline.ts";
+import { embedPicture, embedTexts } from "../generate/embed.ts";
 import { writeFileExclusive } from "../io/atomic.ts";
+import { resolveModelPath } from "../io/hub/hub-cache.ts";
+import { Clip } from "../models/clip.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
-import type { Vqgan } from "../models/vqgan.ts";
+import { Vqgan } from "../models/vqgan.ts";
 import type { PartsFlags } from "./parts.ts";
 
 export async function runEmbed(inputs: string[], flags: PartsFlags): Promise<void> {
-  const model = await ClipGen.fromPretrained(flags.model);
+  const clip = await loadClip(flags.model);
   const embeddings: { input: string; kind: "picture" | "text"; embedding: number[] }[] = [];
   for (const input of inputs) {
     const isPicture = existsSync(input) && isImageFile(input);
-    using tensor = isPicture ? await model.embedImage(input) : model.embedText([input]);
+    using tensor = isPicture ? await embedPicture(clip, input) : embedTexts(clip, [input]);
     embeddings.push({ input, kind: isPicture ? "picture" : "text", embedding: tensor.flatten().toNumbers() });
   }
   if (flags.json) {
@@ -30,15 +32,17 @@ export async function runEmbed(inputs: string[], flags: PartsFlags): Promise<voi
 }
 
 export async function runTokenize(inputs: string[], flags: PartsFlags): Promise<void> {
-  const { vqgan, clip } = await ClipGen.fromPretrained(flags.model);
+  const loaded: { vqgan?: Vqgan; clip?: Clip } = {};
   const results: { input: string; kind: "picture" | "text"; tokens: number[][] }[] = [];
   for (const input of inputs) {
     if (existsSync(input) && isImageFile(input)) {
+      const vqgan = (loaded.vqgan ??= await loadVqgan(flags.model));
       const side = vqgan.tokenGrid();
       const { tokens } = await reconstruct(vqgan, input);
       const rows = Array.from({ length: side }, (_, row) => tokens.slice(row * side, (row + 1) * side));
       results.push({ input, kind: "picture", tokens: rows });
     } else {
+      const clip = (loaded.clip ??= await loadClip(flags.model));
       results.push({ input, kind: "text", tokens: [tidy(() => clip.tokenize([input]).toNumbers())] });
     }
   }
@@ -53,7 +57,7 @@ export async function runTokenize(inputs: string[], flags: PartsFlags): Promise<
 }
 
 export async function runReconstruct(files: string[], flags: PartsFlags): Promise<void> {
-  const { vqgan } = await ClipGen.fromPretrained(flags.model);
+  const vqgan = await loadVqgan(flags.model);
   const size = vqgan.config.resolution;
   const results = [];
   for (const file of files) results.push({ file, ...(await reconstruct(vqgan, file)) });
@@ -67,6 +71,21 @@ export async function runReconstruct(files: string[], flags: PartsFlags): Promis
     for (const { file, psnr } of quality) console.log(`${psnr.toFixed(2)} dB  ${file}`);
     console.log(output);
   }
+}
+
+/** The CLIP of a model, or a CLIP alone, also a published one. */
+async function loadClip(given: string): Promise<Clip> {
+  return await Clip.fromPretrained(partOf(given, "clip"));
+}
+
+/** The VQGAN of a model, or a VQGAN alone, also a published one. */
+async function loadVqgan(given: string): Promise<Vqgan> {
+  return await Vqgan.fromPretrained(partOf(given, "vqgan"));
+}
+
+function partOf(given: string, part: string): string {
+  const path = resolveModelPath(given);
+  return existsSync(join(path, "model.json")) ? join(path, part) : path;
 }
 
 type Reconstructed = { original: Uint8Array; reconstruction: Uint8Array; tokens: number[]; psnr: number };

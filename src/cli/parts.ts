@@ -9,7 +9,7 @@ export function embedCommand(program: Command): void {
     .command("embed")
     .description("CLIP's embedding of sentences and pictures, and how alike they are")
     .argument("<inputs...>", "sentences, and files of pictures")
-    .requiredOption("-m, --model <folder>", "the model")
+    .requiredOption("-m, --model <path>", "the model, or a CLIP alone")
     .option("--json", "print the embeddings as JSON")
     .action(async (inputs: string[], flags: PartsFlags) => {
       const { runEmbed } = await import("./parts-run.ts");
@@ -22,7 +22,7 @@ export function tokenizeCommand(program: Command): void {
     .command("tokenize")
     .description("VQGAN's tokens of pictures, and CLIP's tokens of sentences")
     .argument("<inputs...>", "files of pictures, and sentences")
-    .requiredOption("-m, --model <folder>", "the model")
+    .requiredOption("-m, --model <path>", "the model, or a VQGAN or CLIP alone")
     .option("--json", "print the tokens as JSON")
     .action(async (inputs: string[], flags: PartsFlags) => {
       const { runTokenize } = await import("./parts-run.ts");
@@ -35,7 +35,7 @@ export function reconstructCommand(program: Command): void {
     .command("reconstruct")
     .description("pictures through VQGAN and back: each above what is left of it")
     .argument("<pictures...>", "files of pictures")
-    .requiredOption("-m, --model <folder>", "the model")
+    .requiredOption("-m, --model <path>", "the model, or a VQGAN alone")
     .option("-o, --output <file>", "the PNG to write", "reconstruction.png")
     .option("--json", "print the quality of every picture as JSON")
     .action(async (files: string[], flags: PartsFlags) => {

@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { fromPixels } from "../data/batches.ts";
-import { clipPreprocess } from "../data/clip-preprocess.ts";
 import { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Gpt } from "../models/gpt.ts";
@@ -16,6 +15,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
+import { embedPicture, embedTexts } from "./embed.ts";
 import { GeneratedPicture, type PictureOrigin } from "./picture.ts";
 
 export type GenerateOptions = Omit<SampleOptions, "seed"> & {
@@ -122,17 +122,12 @@ export class ClipGen {
 
   /** Sentences to unit embeddings: (N, D). Dispose of the tensor when done. */
   embedText(texts: readonly string[]): Tensor {
-    return keep(noGrad(() => tidy(() => normalize(this.clip.encodeText(this.clip.tokenize(texts))))));
+    return embedTexts(this.clip, texts);
   }
 
   /** A picture to its unit embedding: (1, D). Dispose of the tensor when done. */
   async embedImage(picture: string | Uint8Array): Promise<Tensor> {
-    const input = await clipPreprocess(picture, this.clip.config);
-    try {
-      return keep(noGrad(() => tidy(() => normalize(this.clip.encodeImage(input.to(this.device))))));
-    } finally {
-      input.dispose();
-    }
+    return await embedPicture(this.clip, picture);
   }
 
   async #draw(condition: Tensor, prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {

@@ -1,14 +1,15 @@
 import { FileBytes } from "./file-bytes.ts";
 import { readMsgpack, type MsgpackExtension, type MsgpackValue } from "./msgpack.ts";
-import { readError } from "./read-error.ts";
+import { oneLine, readError } from "./read-error.ts";
 import { byteLengthOf, STORED_DTYPES, type StoredDType } from "./stored-tensor.ts";
-import { wholeWeight, type Weight, type Weights } from "./weight.ts";
+import { joinedStorage, wholeWeight, type Weight, type Weights } from "./weight.ts";
 
 // What flax.serialization writes for an array: (shape, dtype's name, bytes), packed into an extension of this type.
 const ARRAY = 1;
 const CHUNKED = "__msgpack_chunked_array__";
 // Each leaf repeats the names above it, so a long one could fill the memory.
 const MAX_NAME_CHARACTERS = 1000;
+const MAX_LABEL_CHARACTERS = 300;
 
 /**
  * The parameters in a file of flax (`flax_model.msgpack`), not yet read: the names along the tree, joined by dots.
@@ -35,13 +36,15 @@ function collect(
   { prefix, tree }: { prefix: string; tree: Map<MsgpackValue, MsgpackValue> },
 ): void {
   for (const [key, value] of tree) {
-    if (typeof key !== "string") throw new Error(`a key below ${prefix || "the root"} is no text`);
+    if (typeof key !== "string")
+      throw new Error(`a key below ${oneLine(prefix, MAX_LABEL_CHARACTERS) || "the root"} is no text`);
     const name = prefix + key;
-    if (name.length > MAX_NAME_CHARACTERS) throw new Error(`the name ${name} is longer than ${MAX_NAME_CHARACTERS}`);
-    if (weights.has(name)) throw new Error(`the array ${name} is there twice`);
-    if (value instanceof Map && value.has(CHUNKED)) weights.set(name, chunkedArray(file, name, value));
+    if (name.length > MAX_NAME_CHARACTERS) throw new Error(`a name has ${name.length} characters`);
+    const label = oneLine(name, MAX_LABEL_CHARACTERS);
+    if (weights.has(name)) throw new Error(`the array ${label} is there twice`);
+    if (value instanceof Map && value.has(CHUNKED)) weights.set(name, chunkedArray(file, label, value));
     else if (value instanceof Map) collect(file, weights, { prefix: `${name}.`, tree: value });
-    else if (isArray(value)) weights.set(name, arrayOf(file, name, value));
+    else if (isArray(value)) weights.set(name, arrayOf(file, label, value));
   }
 }
 
@@ -74,23 +77,12 @@ function chunkedArray(file: FileBytes, name: string, value: Map<MsgpackValue, Ms
     if (!isArray(chunk)) throw new Error(`a chunk of ${name} is no array`);
     return arrayOf(file, name, chunk).storage;
   });
-  const [first] = parts;
-  if (!first || parts.some(({ dtype }) => dtype !== first.dtype)) throw new Error(`the chunks of ${name} differ`);
-  const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  const readInto = (target: Uint8Array, offset: number): void => {
-    let start = 0;
-    for (const part of parts) {
-      const from = Math.max(offset, start);
-      const to = Math.min(offset + target.byteLength, start + part.byteLength);
-      if (from < to) part.readInto(target.subarray(from - offset, to - offset), from - start);
-      start += part.byteLength;
-    }
-  };
+  const storage = joinedStorage(parts);
   const sizes = shape.map((size) => sizeOf(name, size));
-  if (first.dtype !== null && byteLengthOf(first.dtype, sizes) !== byteLength) {
-    throw new Error(`the chunks of ${name} have ${byteLength} bytes, [${sizes.join(", ")}] takes others`);
+  if (storage.dtype !== null && byteLengthOf(storage.dtype, sizes) !== storage.byteLength) {
+    throw new Error(`the chunks of ${name} have ${storage.byteLength} bytes, [${sizes.join(", ")}] takes others`);
   }
-  return wholeWeight({ ...first, byteLength, readInto }, sizes);
+  return wholeWeight(storage, sizes);
 }
 
 /** flax writes a list as a dict with the keys "0", "1" … */

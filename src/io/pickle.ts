@@ -13,6 +13,8 @@ const MAX_OPERATIONS = 20_000_000;
 const MAX_MARKS = 10_000;
 // An empty dict takes one byte in the file and some two hundred here.
 const CONTAINER_WORK = 20;
+// A copied entry takes no byte in the file and up to forty here, in a set.
+const COPY_WORK = 10;
 
 /**
  * Reads one pickle (protocol 0 to 5) as a closed interpreter: it knows plain values, and whatever else the file names
@@ -96,6 +98,7 @@ class PickleMachine<Extra> {
         // NEWOBJ_EX; the keyword arguments are kept as the last argument
         const keywords = this.#pop();
         const args = this.#pop();
+        if (Array.isArray(args)) this.#charge(args.length * COPY_WORK);
         const list = Array.isArray(args) ? [...args, keywords] : args;
         this.#stack.push(this.#construct(this.#pop(), list));
         return;
@@ -232,7 +235,10 @@ class PickleMachine<Extra> {
     const list = Array.isArray(args) ? args : [args];
     // A small file could have set(list) copy the same long list again and again, or make calls with it.
     this.#charge(list.length);
-    for (const arg of list) if (Array.isArray(arg) || typeof arg === "string") this.#charge(arg.length);
+    for (const arg of list) {
+      if (Array.isArray(arg)) this.#charge(arg.length * COPY_WORK);
+      else if (typeof arg === "string") this.#charge(arg.length);
+    }
     const name = isGlobal(callable) ? callable.name : "(no name)";
     const known = knownConstruct(name, list) ?? this.#hooks?.construct(name, list);
     if (known !== undefined) return known;

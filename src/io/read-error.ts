@@ -11,6 +11,9 @@ export function readError(path: string, cause: unknown): Error {
 
 /** A text from a file, fit for a message: control characters escaped, the end left out where it is too long. */
 export function oneLine(text: string, maxCharacters = MAX_MESSAGE_CHARACTERS): string {
-  const short = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
-  return short.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // Cut before, so that a megabyte is not searched, and after, as what is escaped grows.
+  const escaped = text
+    .slice(0, maxCharacters + 1)
+    .replaceAll(/[\p{Cc}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return escaped.length > maxCharacters ? `${escaped.slice(0, maxCharacters)}…` : escaped;
 }

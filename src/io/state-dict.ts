@@ -149,5 +149,7 @@ function describe(value: TorchValue): string {
   if (value === null || typeof value !== "object") return `the file holds the value ${oneLine(String(value), 100)}`;
   const keys = [...(entriesOf(value)?.keys() ?? [])].filter((key) => typeof key === "string").slice(0, 10);
   if (keys.length > 0) return `the file holds ${oneLine(keys.join(", "), 500)}`;
-  return "name" in value ? `the file holds an object of the class ${oneLine(value.name, 100)}` : "the file holds no dict";
+  return "name" in value
+    ? `the file holds an object of the class ${oneLine(value.name, 100)}`
+    : "the file holds no dict";
 }

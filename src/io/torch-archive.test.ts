@@ -19,9 +19,11 @@ import {
   zip,
 } from "../../test/torch-files.ts";
 import { SafetensorsFile } from "./safetensors.ts";
-import { findStateDict, findStateTensors } from "./state-dict.ts";
+import { findStateTensors } from "./state-dict.ts";
 import { readTorchArchive } from "./torch-archive.ts";
 import type { StoredTensor } from "./stored-tensor.ts";
+import type { TorchValue } from "./torch-pickle.ts";
+import { readWeight } from "./weight.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -37,7 +39,9 @@ function save(bytes: Uint8Array): string {
   return path;
 }
 
-const load = (path: string): Map<string, StoredTensor> => findStateDict(readTorchArchive(path));
+const readAll = (value: TorchValue): Map<string, StoredTensor> =>
+  new Map([...findStateTensors(value)].map(([name, weight]) => [name, readWeight(name, weight)]));
+const load = (path: string): Map<string, StoredTensor> => readAll(readTorchArchive(path));
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const numbers = (found: Map<string, StoredTensor>, name: string): number[] => [
   ...new Float32Array(found.get(name)?.data.buffer ?? new ArrayBuffer(0)),
@@ -115,7 +119,7 @@ describe("torch archives", () => {
     const odd = tensor(storage("1", 2, { type: "ComplexFloatStorage" }), { shape: [2], strides: [1] });
     const value = readTorchArchive(save(torchZip(dict({ w: matrix, odd }), { "0": six, "1": new Uint8Array(16) })));
     expect(findStateTensors(value).get("odd")).toMatchObject({ dtype: null, dtypeName: "torch.ComplexFloatStorage" });
-    expect(() => findStateDict(value)).toThrow(/odd has the element type torch\.ComplexFloatStorage/);
+    expect(() => readAll(value)).toThrow(/odd has the element type torch\.ComplexFloatStorage/);
   });
 
   test("what the file would run is kept as words beside the weights", () => {
@@ -123,7 +127,7 @@ describe("torch archives", () => {
       save(torchZip(dict({ state_dict: dict({ w: matrix }), x: call("os system", "rm") }), { "0": six })),
     );
     expect(value instanceof Map && value.get("x")).toMatchObject({ kind: "object", name: "os.system", args: ["rm"] });
-    expect([...findStateDict(value).keys()]).toEqual(["w"]);
+    expect([...readAll(value).keys()]).toEqual(["w"]);
   });
 
   test("a file cut short anywhere gives an error that names it", () => {
@@ -195,7 +199,7 @@ describe("torch archives", () => {
     const path = save(torchZip(dict({ w: matrix }), { "0": six }));
     const value = readTorchArchive(path);
     writeFileSync(path, torchZip(dict({ w: matrix, b: scalar }), { "0": six }));
-    expect(() => findStateDict(value)).toThrow(/was changed/);
+    expect(() => readAll(value)).toThrow(/was changed/);
   });
 });
 
@@ -308,7 +312,7 @@ describe.skipIf(!existsSync(golden))("published containers (needs ../shared/gold
   test("a Lightning checkpoint gives its model and not its optimizer", () => {
     const value = readTorchArchive(join(golden, "taming-vqgan/last.ckpt"));
     expect(value instanceof Map && value.get("pytorch-lightning_version")).toBe("1.0.8");
-    const found = findStateDict(value);
+    const found = readAll(value);
     expect(found.size).toBe(238);
     expect([...found.keys()].filter((name) => name.startsWith("loss.discriminator.main.")).length).toBeGreaterThan(10);
     expect(found.get("encoder.conv_in.weight")?.shape).toEqual([32, 3, 3, 3]);

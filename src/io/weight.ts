@@ -78,19 +78,39 @@ export function joined(weights: readonly Weight[]): Weight {
     const shapes = weights.map(({ shape }) => `[${shape.join(", ")}]`).join(" and ");
     throw new Error(oneLine(`tensors of ${shapes} cannot be joined`));
   }
-  const parts = weights.map((weight, i) => ({ weight, byteLength: checkWeight(`part ${i}`, weight) }));
-  const { dtype, dtypeName } = first;
+  const rows = weights.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+  return wholeWeight(joinedStorage(weights.map((weight) => ownStorage(weight))), [rows, ...(rest ?? [])]);
+}
+
+/** Storages of one element type, one after the other. */
+export function joinedStorage(parts: readonly WeightStorage[]): WeightStorage {
+  const [first] = parts;
+  if (!first || parts.some(({ dtypeName }) => dtypeName !== first.dtypeName)) {
+    throw new Error("parts of different element types, or no parts, cannot be joined");
+  }
   const byteLength = parts.reduce((sum, part) => sum + part.byteLength, 0);
   const readInto = (target: Uint8Array, offset: number): void => {
-    if (offset !== 0 || target.byteLength !== byteLength) throw new RangeError("joined tensors are read as a whole");
     let start = 0;
     for (const part of parts) {
-      readWeightInto("a part", part.weight, target.subarray(start, start + part.byteLength));
+      const from = Math.max(offset, start);
+      const to = Math.min(offset + target.byteLength, start + part.byteLength);
+      if (from < to) part.readInto(target.subarray(from - offset, to - offset), from - start);
       start += part.byteLength;
     }
   };
-  const rows = weights.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-  return wholeWeight({ kind: "storage", dtype, dtypeName, byteLength, readInto }, [rows, ...(rest ?? [])]);
+  return { ...first, byteLength, readInto };
+}
+
+/** A storage that holds just one tensor's numbers, row by row. */
+function ownStorage(weight: Weight): WeightStorage {
+  const byteLength = checkWeight("that is to be joined", weight);
+  const { dtype, dtypeName, shape, strides, offset, storage } = weight;
+  const start = dtype === null ? 0 : offset * bytesPerElement(dtype);
+  const readInto = (target: Uint8Array, at: number): void => {
+    if (isContiguous(shape, strides)) storage.readInto(target, start + at);
+    else target.set(readWeight("that is to be joined", weight).data.subarray(at, at + target.byteLength));
+  };
+  return { kind: "storage", dtype, dtypeName, byteLength, readInto };
 }
 
 /** A tensor in memory, as one of a file. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { FileBytes } from "./file-bytes.ts";
 import { readFlaxFile } from "./flax.ts";
 import { problemsOf, readJson } from "./json.ts";
+import { oneLine, readError } from "./read-error.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { findStateTensors } from "./state-dict.ts";
 import { readTorchArchive } from "./torch-archive.ts";
@@ -39,7 +40,14 @@ export function openWeights(path: string): WeightsFile {
     if (name === undefined) throw new Error(`${path} holds no weights: expected ${IN_FOLDERS.join(", ")}`);
     return openWeights(join(path, name));
   }
-  if (path.endsWith(".index.json")) return openShards(path);
+  try {
+    return path.endsWith(".index.json") ? openShards(path) : openFile(path);
+  } catch (error) {
+    throw readError(path, error);
+  }
+}
+
+function openFile(path: string): WeightsFile {
   const format = formatOf(path);
   switch (format) {
     case "safetensors":
@@ -47,8 +55,8 @@ export function openWeights(path: string): WeightsFile {
     case "flax msgpack":
       return { path, format, weights: readFlaxFile(path) };
     case "torch": {
-      const value = readTorchArchive(path);
-      return { path, format: torchFormat(path), weights: named(path, () => findStateTensors(value)) };
+      const weights = findStateTensors(readTorchArchive(path));
+      return { path, format: torchFormat(path), weights };
     }
   }
 }
@@ -56,11 +64,16 @@ export function openWeights(path: string): WeightsFile {
 function formatOf(path: string): "safetensors" | "torch" | "flax msgpack" {
   const file = new FileBytes(path);
   const head = file.read(0, Math.min(file.size, 16));
-  if (path.endsWith(".safetensors") || (head[8] === 0x7b && head[7] === 0)) return "safetensors";
-  // A msgpack of a dict with string keys: fixmap, map 16 or map 32. A pickle starts with 0x80, too, but a version follows.
-  const first = head[0] ?? 0;
-  const isMap = (first > 0x80 && first < 0x90) || first === 0xde || first === 0xdf;
-  return path.endsWith(".msgpack") || isMap ? "flax msgpack" : "torch";
+  // The length of the header in eight bytes, of which the last four are zero, and the header's brace.
+  if (head[8] === 0x7b && head.subarray(4, 8).every((byte) => byte === 0)) return "safetensors";
+  const [first = 0, second = 0] = head;
+  // A zip archive, or a pickle: its protocol's number follows.
+  if ((first === 0x50 && second === 0x4b) || (first === 0x80 && second >= 2 && second <= 5)) return "torch";
+  // A msgpack of a dict that is not empty: fixmap, map 16 or map 32.
+  if ((first > 0x80 && first < 0x90) || first === 0xde || first === 0xdf) return "flax msgpack";
+  // No known start: the name says what the file was meant to be, for the error.
+  if (path.endsWith(".safetensors")) return "safetensors";
+  return path.endsWith(".msgpack") ? "flax msgpack" : "torch";
 }
 
 function torchFormat(path: string): WeightsFormat {
@@ -70,29 +83,25 @@ function torchFormat(path: string): WeightsFormat {
   return isScript ? "TorchScript archive" : "torch archive";
 }
 
-const shardIndex = z.object({ weight_map: z.record(z.string(), z.string().regex(/^[\w.-]+$/)) });
+// Files beside the index only. They are opened as files: an index that names itself would never end.
+const shardName = z.string().regex(/^[\w-][\w.-]*$/, "expected the name of a file beside the index");
+const shardIndex = z.object({ weight_map: z.record(z.string(), shardName) });
 
 /** Weights that are spread over files, as Hugging Face's `save_pretrained` does with large ones. */
 function openShards(path: string): WeightsFile {
   const parsed = shardIndex.safeParse(readJson(path));
   if (!parsed.success) throw new Error(`${path} is no index of weights: ${problemsOf(parsed.error)}`);
   const map = Object.entries(parsed.data.weight_map);
+  if (map.length === 0) throw new Error(`${path} names no weights`);
   const shards = new Map(
-    [...new Set(map.map(([, name]) => name))].map((name) => [name, openWeights(join(dirname(path), name))]),
+    [...new Set(map.map(([, name]) => name))].map((name) => [name, openFile(join(dirname(path), name))]),
   );
   const weights = new Map<string, Weight>();
   for (const [name, shard] of map) {
     const weight = shards.get(shard)?.weights.get(name);
-    if (weight === undefined) throw new Error(`${path} says that ${shard} holds ${name}, but it does not`);
+    if (weight === undefined)
+      throw new Error(`${path} says that ${shard} holds ${oneLine(name, 300)}, but it does not`);
     weights.set(name, weight);
   }
   return { path, format: [...shards.values()][0]?.format ?? "safetensors", weights };
-}
-
-function named<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new Error(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }

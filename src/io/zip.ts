@@ -10,6 +10,8 @@ export type ZipEntry = {
   method: "stored" | "deflated";
   crc: number;
   headerOffset: number;
+  /** The name's length in the file; what it decodes to may have another. */
+  nameLength: number;
   /** Where the next entry, or the table of contents, begins. */
   limit: number;
 };
@@ -197,7 +199,8 @@ function readEntry(header: Uint8Array): ZipEntry {
   if (method === "deflated" && size > packedSize * MAX_DEFLATE_RATIO) {
     throw new Error(`${name} claims to unpack from ${packedSize} to ${size} bytes`);
   }
-  return { name, size, packedSize, method, crc: view.getUint32(16, true), headerOffset };
+  // Which entry follows is not known yet.
+  return { name, size, packedSize, method, crc: view.getUint32(16, true), headerOffset, nameLength, limit: Infinity };
 }
 
 /** Replaces each value that is all ones by the next 64-bit number of the zip64 extra field. */

@@ -78,6 +78,10 @@ test("the add-on gives out only what there is", () => {
   }
 });
 
+function fail(): never {
+  throw new RangeError("no such file");
+}
+
 test("bytes belong to the call that they were given for", () => {
   const tensor = Tensor.from([1, 2]);
   let kept: Uint8Array | undefined;
@@ -86,9 +90,6 @@ test("bytes belong to the call that they were given for", () => {
     expect(bytes).toHaveLength(8);
   });
   expect(kept).toHaveLength(0);
-  const fail = (): never => {
-    throw new RangeError("no such file");
-  };
   expect(() => native.withBytes(tensor.handle, fail)).toThrow(new RangeError("no such file"));
   expect(() => native.withBytes(tensor.t().handle, () => {})).not.toThrow();
   const turned = Tensor.from([1, 2, 3, 4], [2, 2]).t();

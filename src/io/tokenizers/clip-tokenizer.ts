@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { BYTE_ALPHABET, cleanText, END_OF_TEXT, END_OF_WORD, START_OF_TEXT, wordPattern } from "./clip-text.ts";
+import { oneLine } from "../read-error.ts";
 import { buildTokenizerJson, parseMerge, parseTokenizerJson } from "./tokenizer-json.ts";
 import type { BpeTables, MergePair, TokenizerJson } from "./tokenizer-json.ts";
 

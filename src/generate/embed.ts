@@ -1,0 +1,21 @@
+import { clipPreprocess } from "../data/clip-preprocess.ts";
+import type { Clip } from "../models/clip.ts";
+import { normalize } from "../nn/functional.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { keep, tidy } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Sentences to unit embeddings: (N, D). A sentence that is longer than CLIP's context is cut. Dispose of it when done. */
+export function embedTexts(clip: Clip, texts: readonly string[]): Tensor {
+  return keep(noGrad(() => tidy(() => normalize(clip.encodeText(clip.tokenize(texts))))));
+}
+
+/** A picture's file or its bytes to its unit embedding: (1, D). Dispose of it when done. */
+export async function embedPicture(clip: Clip, picture: string | Uint8Array): Promise<Tensor> {
+  const input = await clipPreprocess(picture, clip.config);
+  try {
+    return keep(noGrad(() => tidy(() => normalize(clip.encodeImage(input.to(clip.logitScale.device))))));
+  } finally {
+    input.dispose();
+  }
+}
