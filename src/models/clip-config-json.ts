@@ -6,13 +6,14 @@ import { clipPresets, isResNet, type ClipConfig, type ClipTowerConfig, type VitC
 const published = clipPresets["vit-b-32"];
 const publishedVision: VitConfig = { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 32 };
 const size = z.number().int().positive();
+const layerCount = size.max(1000);
 const channels = z.tuple([z.number(), z.number(), z.number()]);
 
 const tower = (defaults: ClipTowerConfig): z.ZodObject<Record<TowerKey, z.ZodDefault<z.ZodNumber>>> =>
   z.object({
     hidden_size: size.default(defaults.width),
     intermediate_size: size.default(4 * defaults.width),
-    num_hidden_layers: size.default(defaults.layers),
+    num_hidden_layers: layerCount.default(defaults.layers),
     num_attention_heads: size.default(defaults.heads),
     layer_norm_eps: z.number().positive().default(published.layerNormEps),
   });
@@ -52,7 +53,7 @@ const openClip = z.object({
     // ResNets have a list of layers and no patches; models of other libraries have neither.
     vision_cfg: z.union([
       z.object({
-        layers: size,
+        layers: layerCount,
         width: size,
         image_size: size,
         patch_size: size,
@@ -60,14 +61,14 @@ const openClip = z.object({
         mlp_ratio: z.number().positive().default(4),
       }),
       z.object({
-        layers: z.tuple([size, size, size, size]),
+        layers: z.tuple([layerCount, layerCount, layerCount, layerCount]),
         width: size,
         image_size: size,
         head_width: size.default(64),
       }),
     ]),
     text_cfg: z.object({
-      layers: size,
+      layers: layerCount,
       width: size,
       heads: size,
       context_length: size.default(published.text.contextLength),

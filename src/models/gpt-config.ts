@@ -36,7 +36,7 @@ export const gptConfig: z.ZodType<GptConfig> = z.object({
   codebookSize: size,
   tokenCount: size,
   conditionDim: size,
-  layers: size,
+  layers: size.max(1000),
   heads: size,
   width: size,
   dropout: z.number().min(0).max(1),

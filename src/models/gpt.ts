@@ -13,6 +13,8 @@ import { ConditionMlp, LlamaBlock, RmsNorm, Rotation } from "./llama-block.ts";
 import { saveNetwork, type LoadOptions, type SaveOptions } from "./pretrained.ts";
 import { sampleTokens, type SampleOptions } from "./sampling.ts";
 
+const MOST_POSITIONS = 16_384;
+
 /**
  * GPT over image tokens, conditioned on one CLIP embedding (CLIP-GEN, arXiv 2203.00386, section 3.2).
  * Differs from GPT-2: the projected, L2-normalised embedding takes the place of the start token; the head has a bias
@@ -40,6 +42,10 @@ export class Gpt extends Module {
     const { codebookSize, layers, width } = config;
     if (width % config.heads !== 0) throw new Error(`width ${width} is no multiple of heads ${config.heads}`);
     this.config = config;
+    // Attention's mask is a square of them, and a file may claim any number.
+    if (this.positions > MOST_POSITIONS) {
+      throw new RangeError(`a GPT of ${this.positions} positions: at most ${MOST_POSITIONS} are supported`);
+    }
     this.tokenEmbedding = new Embedding(codebookSize, width, { std: 0.02 });
     this.conditionProj = conditionProj(config);
     this.dropout = new Dropout(config.dropout);

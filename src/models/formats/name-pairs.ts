@@ -92,21 +92,28 @@ function turnedBack(weight: Weight, turn: Turn | undefined): Weight {
   }
 }
 
-/** How many layers there are: 1 + the greatest number that the pattern's group finds in a name. */
+// The deepest published network of these kinds has 48 layers.
+const MOST_LAYERS = 1000;
+
+/** How many layers there are: different numbers that the pattern's group finds in names. A file can claim any number. */
 export function countLayers(weights: Weights, pattern: RegExp): number {
-  let count = 0;
+  const numbers = new Set<string>();
   for (const name of weights.keys()) {
     const number = pattern.exec(name)?.[1];
-    if (number !== undefined) count = Math.max(count, Number(number) + 1);
+    if (number !== undefined) numbers.add(number);
   }
-  return count;
+  if (numbers.size > MOST_LAYERS)
+    throw new Error(`it has ${numbers.size} layers; at most ${MOST_LAYERS} are supported`);
+  return numbers.size;
 }
 
-/** Size of one axis of a tensor that a network of this kind has. Throws where it is missing. */
+/** Size of one axis of a tensor that a network of this kind has. Throws where there is no such tensor, axis or size. */
 export function sizeOf(weights: Weights, name: string, axis: number, network: string): number {
-  const size = weights.get(name)?.shape.at(axis);
-  if (size === undefined) throw new Error(`these are not the weights of ${network}: ${name} is missing`);
-  return size;
+  const shape = weights.get(name)?.shape;
+  if (shape === undefined) throw new Error(`these are not the weights of ${network}: ${name} is missing`);
+  const size = shape.at(axis);
+  if (size !== undefined && shape.every((length) => length > 0)) return size;
+  throw new Error(`these are not the weights of ${network}: ${name} has the shape [${shape.join(", ")}]`);
 }
 
 /** The weights whose names a pattern does not match. */

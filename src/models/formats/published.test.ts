@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { emptyWeight, hasPublished, publishedNote, publishedWeights } from "../../../test/published.ts";
-import type { Weights } from "../../io/weight.ts";
+import type { Weight, Weights } from "../../io/weight.ts";
 import { withoutInit } from "../../nn/init.ts";
 import type { Module } from "../../nn/module.ts";
 import { clipPresets } from "../clip-config.ts";
@@ -144,4 +144,36 @@ test("an unknown name stays for the loader to name, and another network is refus
   expect(() => readAs(gptFormats, odd, { ...about, kind: "GPT" })).toThrow(
     /^here holds no GPT of a known format \(.*\)$/,
   );
+});
+
+describe("a file claims what it likes, and costs no more than it has:", () => {
+  const gpt: Weights = new Map(
+    hfaiGptNames(1).map(({ theirs }) => [theirs, emptyWeight(theirs === "pos_emb" ? [1, 4, 64] : [64, 64])]),
+  );
+  const read = (changes: Record<string, readonly number[]>): ReturnType<typeof readAs> => {
+    const claimed = Object.entries(changes).map(([name, shape]): [string, Weight] => [name, emptyWeight(shape)]);
+    return readAs(gptFormats, new Map([...gpt, ...claimed]), { ...about, kind: "GPT" });
+  };
+
+  test("a layer of a high number is one more layer", () => {
+    expect(read({ "blocks.999999999.encoder.linear1.weight": [1] }).config).toMatchObject({ layers: 2 });
+  });
+
+  test("more layers than any network has are refused", () => {
+    const many = Array.from({ length: 1001 }, (_, i) => [`blocks.${i}.encoder.linear1.weight`, [1]]);
+    expect(() => read(Object.fromEntries(many))).toThrow("it has 1001 layers; at most 1000 are supported");
+  });
+
+  test("sizes of tensors without numbers are not believed", () => {
+    expect(() => read({ pos_emb: [1, 1e9, 0] })).toThrow("pos_emb has the shape [1, 1000000000, 0]");
+    expect(() => read({ "tok_emb.weight": [] })).toThrow("tok_emb.weight has the shape []");
+  });
+
+  test("a GPT of more positions than attention's mask has room for is not built", () => {
+    const { config } = readAs(gptFormats, new Map([...gpt, ["pos_emb", emptyWeight([1, 100_000, 64])]]), {
+      ...about,
+      kind: "GPT",
+    });
+    expect(() => withoutInit(() => new Gpt(config))).toThrow("at most 16384 are supported");
+  });
 });
