@@ -5,24 +5,10 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-
-#include <climits>
-#endif
-
 #include "engine.h"
+#include "kernels/kernels.h"
 
 namespace {
-
-// Every training step takes and gives back the same blocks. By default glibc hands large ones back to the kernel at
-// once, which then has to clear their pages again for the next step; so it is told to keep what a step may need.
-void keepFreedMemory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the greatest that glibc takes
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-#endif
-}
 
 // Where the CPU has no NNPACK, newer libtorch says so at every convolution that asks for it; oneDNN does as well.
 // Older libtorch has no such switch, and does not complain.
@@ -89,6 +75,21 @@ napi_value memory(Engine& engine, const Arguments&) {
   return arrayOf(engine.env, 3, [&](size_t i) { return fromInt64(engine.env, figures[i]); });
 }
 
+// kernels() → names of the kernel sets that this CPU can run, from the plainest to the newest
+napi_value kernelNames(Engine& engine, const Arguments&) {
+  const KernelSet* const* sets = runnableKernels();
+  size_t count = 0;
+  while (sets[count]) ++count;
+  return arrayOf(engine.env, count, [&](size_t i) { return fromString(engine.env, sets[i]->name); });
+}
+
+// useKernels(name): for the whole process
+napi_value chooseKernels(Engine& engine, const Arguments& arguments) {
+  const std::string name = toString(engine.env, arguments[0]);
+  if (!useKernels(name.c_str())) throw CallerError("this CPU runs no kernels called " + quoted(name));
+  return undefined(engine.env);
+}
+
 napi_value version(Engine& engine, const Arguments&) { return fromString(engine.env, TORCH_VERSION); }
 
 napi_value configuration(Engine& engine, const Arguments&) { return fromString(engine.env, at::show_config()); }
@@ -118,6 +119,8 @@ void defineSystem(Engine& engine, napi_value exports) {
   engine.define(exports, "threads", threads);
   engine.define(exports, "setThreads", setThreads);
   engine.define(exports, "memory", memory);
+  engine.define(exports, "kernels", kernelNames);
+  engine.define(exports, "useKernels", chooseKernels);
   engine.define(exports, "version", version);
   engine.define(exports, "configuration", configuration);
   engine.define(exports, "cudaDevices", cudaDevices);

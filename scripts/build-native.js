@@ -97,10 +97,41 @@ function compilerFlags(libtorch, version) {
     "-O2",
     "-fPIC",
     "-fvisibility=hidden",
+    // For at::parallel_for, which is a header's. Nothing is linked for it: its functions come from the OpenMP library that
+    // libtorch itself has loaded, since two of them would keep two sets of threads waiting on the same cores.
+    "-fopenmp",
     `-D_GLIBCXX_USE_CXX11_ABI=${newAbi ? 1 : 0}`,
     ...[napi, ...libtorch.includes].flatMap((folder) => ["-isystem", folder]),
   ];
 }
+
+// From the plainest to the newest: the last one that the CPU can run is taken, when the add-on is loaded.
+const KERNEL_SETS = [
+  { name: "portable", flags: [] },
+  ...(process.arch === "x64"
+    ? [
+        { name: "avx2", flags: ["-march=x86-64-v3"] },
+        { name: "avx512", flags: ["-march=x86-64-v4", "-mprefer-vector-width=512"] },
+        {
+          name: "avx512_bf16",
+          flags: ["-march=x86-64-v4", "-mavx512bf16", "-mavx512vnni", "-mprefer-vector-width=512"],
+        },
+      ]
+    : []),
+];
+
+// Sums may be taken in any order, which vector instructions need; NaN and infinity keep their meaning.
+const KERNEL_FLAGS = [
+  "-std=c++17",
+  "-O3",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-fno-exceptions",
+  "-fno-math-errno",
+  "-fno-trapping-math",
+  "-fno-signed-zeros",
+  "-fassociative-math",
+];
 
 function linkerFlags(libtorch) {
   const libraries = ["-ltorch", "-ltorch_cpu", "-lc10"];
@@ -121,17 +152,32 @@ function run(command, args) {
 
 const newest = (files) => Math.max(...files.map((file) => statSync(file).mtimeMs));
 
+/** Every object to be made: of each source file one, and of the kernels one for each instruction set. */
+function translations(flags) {
+  const sources = readdirSync(native).filter((name) => name.endsWith(".cpp"));
+  const names = KERNEL_SETS.map(({ name }) => `SET(${name})`).join(" ");
+  return [
+    ...sources.map((name) => ({ source: name, object: name.replace(/\.cpp$/, ".o"), flags })),
+    { source: "kernels/kernels.cpp", object: "kernels.o", flags: [...KERNEL_FLAGS, `-DKERNEL_SETS=${names}`] },
+    ...KERNEL_SETS.map((set) => ({
+      source: "kernels/kernel-set.cpp",
+      object: `kernels-${set.name}.o`,
+      flags: [...KERNEL_FLAGS, ...set.flags, `-DKERNEL_SET=${set.name}`],
+    })),
+  ];
+}
+
 async function compile(flags, folder) {
-  const files = readdirSync(native);
-  const headers = newest(files.filter((name) => name.endsWith(".h")).map((name) => join(native, name)));
+  const files = [native, join(native, "kernels")].flatMap((at) => readdirSync(at).map((name) => join(at, name)));
+  const headers = newest(files.filter((name) => name.endsWith(".h")));
   const jobs = [];
   const objects = [];
-  for (const name of files.filter((file) => file.endsWith(".cpp"))) {
-    const source = join(native, name);
-    const object = join(folder, name.replace(/\.cpp$/, ".o"));
+  for (const translation of translations(flags)) {
+    const source = join(native, translation.source);
+    const object = join(folder, translation.object);
     objects.push(object);
     if (existsSync(object) && statSync(object).mtimeMs > Math.max(headers, newest([source]))) continue;
-    jobs.push(() => run("g++", [...flags, "-c", "-o", object, source]));
+    jobs.push(() => run("g++", [...translation.flags, "-c", "-o", object, source]));
   }
   const worker = async () => {
     for (let job = jobs.pop(); job; job = jobs.pop()) await job();
@@ -149,7 +195,7 @@ async function build(output) {
   const objects = join(native, "build", `objects-${version}`);
   mkdirSync(objects, { recursive: true });
   const stamp = join(objects, "flags.json");
-  const settings = JSON.stringify({ flags, lib: libtorch.lib });
+  const settings = JSON.stringify({ flags: translations(flags), lib: libtorch.lib });
   const fresh = !existsSync(stamp) || readFileSync(stamp, "utf8") !== settings;
   console.log(`clip-gen: libtorch ${version} from ${libtorch.source} (${libtorch.lib})`);
   const start = Date.now();

@@ -77,9 +77,13 @@ const lower = (parameter, expression) => {
 
 const SKIPPED = new Set(["layout", "pin_memory", "non_blocking"]);
 const operators = [];
-const indexOf = (overload) => {
+/** `add.Tensor` → [`aten::add`, `Tensor`]; a namespace in front stays. */
+const nameAndVariant = (overload) => {
   const [name, variant = ""] = overload.split(".");
-  native.findOperator(`aten::${name}`, variant);
+  return [name.includes("::") ? name : `aten::${name}`, variant];
+};
+const indexOf = (overload) => {
+  native.findOperator(...nameAndVariant(overload));
   let index = operators.findIndex((known) => known === overload);
   if (index < 0) index = operators.push(overload) - 1;
   return index;
@@ -92,10 +96,7 @@ function generate(line) {
     .split("=")
     .map((part) => part.trim());
   const overloads = (right ?? left).split(",").map((part) => part.trim());
-  const schemas = overloads.map((overload) => {
-    const [name, variant = ""] = overload.split(".");
-    return native.schemaOf(native.findOperator(`aten::${name}`, variant));
-  });
+  const schemas = overloads.map((overload) => native.schemaOf(native.findOperator(...nameAndVariant(overload))));
   const [first, second] = schemas.map(parse);
   const parameters = isFunction ? first.parameters : first.parameters.slice(1);
   const usable = parameters.filter(({ name }) => !SKIPPED.has(name));
@@ -124,7 +125,7 @@ function generate(line) {
     const value = named.includes(p) ? `options.${nameOf(p.name)}` : nameOf(p.name);
     return p === choice && asNumber ? value : lower(p, value);
   };
-  const inPlace = left.endsWith("_");
+  const inPlace = left.endsWith("_") && !isFunction;
   const call = (overload, chosen, asNumber) => {
     const names = chosen.parameters.slice(isFunction ? 0 : 1).map((p) => {
       const own = parameters.find((q) => q.name === p.name) ?? (asNumber ? choice : undefined);
@@ -136,7 +137,11 @@ function generate(line) {
   };
   const { type, wrap, result } = resultOf(first.returns, isFunction, inPlace);
   const finish = (args) =>
-    inPlace ? `native.call<undefined>(${args}); return this;` : `return ${wrap(`native.call<${result}>(${args})`)};`;
+    type === "void"
+      ? `native.call<undefined>(${args});`
+      : inPlace
+        ? `native.call<undefined>(${args}); return this;`
+        : `return ${wrap(`native.call<${result}>(${args})`)};`;
   const body = choice
     ? `if (typeof ${nameOf(choice.name)} === "number") { ${finish(call(overloads[1], second, true))} } ${finish(call(overloads[0], first, false))}`
     : finish(call(overloads[0], first, false));
@@ -147,6 +152,7 @@ function generate(line) {
 }
 
 function resultOf(returns, isFunction, inPlace) {
+  if (returns === "()") return { type: "void" };
   if (inPlace) return { type: "this", wrap: (text) => text, result: "undefined" };
   const wrapOne = (text) => (isFunction ? `new Tensor(${text})` : `this.wrap(${text})`);
   const bare = returns.replace(/\([a-z*!| \->]+\)/g, "").replace(/^\((.*)\)$/, "$1");
@@ -175,8 +181,8 @@ const NOTICE =
 const table = () =>
   `const op = [${operators
     .map((overload) => {
-      const [name, variant = ""] = overload.split(".");
-      return `native.findOperator("aten::${name}", "${variant}")`;
+      const [name, variant] = nameAndVariant(overload);
+      return `native.findOperator("${name}", "${variant}")`;
     })
     .join(", ")}] as const;`;
 

@@ -92,8 +92,8 @@ describe.skipIf(!hasGolden)(`CLIP with a ResNet computes what openai/CLIP comput
 function visionActivations({ visionModel }: Clip, images: Tensor): [string, Tensor][] {
   if (visionModel instanceof ModifiedResNet) throw new Error("this is no vision transformer");
   const first = visionModel.preLayrnorm.forward(visionModel.embeddings.forward(images));
-  const last = visionModel.encoder.forward(first);
-  const second = visionModel.encoder.layers[0]?.forward(first) ?? first;
+  const last = visionModel.encoder.forward(first, { causal: false });
+  const second = visionModel.encoder.layers[0]?.forward(first, false) ?? first;
   return [
     ["visual_ln_pre", first],
     ["visual_resblock0", second],
@@ -102,11 +102,10 @@ function visionActivations({ visionModel }: Clip, images: Tensor): [string, Tens
 }
 
 function textActivations({ textModel }: Clip, tokens: Tensor): [string, Tensor][] {
-  const mask = full([tokens.size(1), tokens.size(1)], -Infinity, { dtype: "float32" }).triu(1);
   const first = textModel.embeddings.forward(tokens);
-  const last = textModel.finalLayerNorm.forward(textModel.encoder.forward(first, mask));
+  const last = textModel.finalLayerNorm.forward(textModel.encoder.forward(first, { causal: true }));
   return [
-    ["text_resblock0", textModel.encoder.layers[0]?.forward(first, mask) ?? first],
+    ["text_resblock0", textModel.encoder.layers[0]?.forward(first, true) ?? first],
     ["text_ln_final", last],
   ];
 }

@@ -1,6 +1,7 @@
 import { mergeHeads, scaledDotProductAttention, splitHeads } from "../nn/attention.ts";
 import { Dropout, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
+import { attention, gelu } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GptConfig } from "./gpt-config.ts";
 import type { KvCache } from "./kv-cache.ts";
@@ -25,6 +26,7 @@ export class Block extends Module {
   attention: CausalSelfAttention;
   norm2: LayerNorm;
   mlp: Mlp;
+  residualDropout: Dropout;
 
   constructor(config: GptConfig) {
     super();
@@ -32,57 +34,51 @@ export class Block extends Module {
     this.attention = new CausalSelfAttention(config);
     this.norm2 = new LayerNorm(config.width);
     this.mlp = new Mlp(config);
+    this.residualDropout = new Dropout(config.dropout);
   }
 
   forward(x: Tensor, context: BlockContext): Tensor {
-    const attended = x.add(this.attention.forward(this.norm1.forward(x), context));
-    return attended.add(this.mlp.forward(this.norm2.forward(attended)));
+    const attended = this.residualDropout.add(x, this.attention.forward(this.norm1.forward(x), context));
+    return this.residualDropout.add(attended, this.mlp.forward(this.norm2.forward(attended)));
   }
 }
 
 class CausalSelfAttention extends Module {
   qkv: Linear;
   proj: Linear;
-  attentionDropout: Dropout;
-  residualDropout: Dropout;
+  dropout: Dropout;
   readonly #heads: number;
 
   constructor({ width, heads, layers, dropout }: GptConfig) {
     super();
     this.qkv = new Linear(width, 3 * width, { std: 0.02 });
     this.proj = new Linear(width, width, { std: residualStd(layers) });
-    this.attentionDropout = new Dropout(dropout);
-    this.residualDropout = new Dropout(dropout);
+    this.dropout = new Dropout(dropout);
     this.#heads = heads;
   }
 
   forward(x: Tensor, { mask, cached }: BlockContext): Tensor {
-    const [q, k, v] = this.qkv
-      .forward(x)
-      .chunk(3, -1)
-      .map((part) => splitHeads(part, this.#heads)); // (B, H, T, d)
+    const qkv = this.qkv.forward(x); // (B, T, 3 · C)
+    if (!cached) return this.proj.forward(attention(qkv, this.#heads, true, this.dropout.probability));
+    const [q, k, v] = qkv.chunk(3, -1).map((part) => splitHeads(part, this.#heads)); // (B, H, T, d)
     if (!q || !k || !v) throw new Error("chunk gave fewer than three parts");
-    const [keys, values] = cached ? cached.cache.append(cached.layer, { k, v }) : [k, v]; // (B, H, S, d)
-    const dropout = (weights: Tensor): Tensor => this.attentionDropout.forward(weights);
-    const attended = scaledDotProductAttention(q, keys, values, { mask, dropout });
-    return this.residualDropout.forward(this.proj.forward(mergeHeads(attended)));
+    const [keys, values] = cached.cache.append(cached.layer, { k, v }); // (B, H, S, d)
+    return this.proj.forward(mergeHeads(scaledDotProductAttention(q, keys, values, { mask })));
   }
 }
 
 class Mlp extends Module {
   fc1: Linear;
   fc2: Linear;
-  dropout: Dropout;
 
-  constructor({ width, layers, dropout, mlpWidth = 4 * width }: GptConfig) {
+  constructor({ width, layers, mlpWidth = 4 * width }: GptConfig) {
     super();
     this.fc1 = new Linear(width, mlpWidth, { std: 0.02 });
     this.fc2 = new Linear(mlpWidth, width, { std: residualStd(layers) });
-    this.dropout = new Dropout(dropout);
   }
 
   forward(x: Tensor): Tensor {
-    return this.dropout.forward(this.fc2.forward(this.fc1.forward(x).gelu()));
+    return this.fc2.forward(gelu(this.fc1.forward(x)));
   }
 }
 

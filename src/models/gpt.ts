@@ -114,7 +114,7 @@ export class Gpt extends Module {
    * With a cache, `tokens` are only those that it has not seen, and the condition goes with the first call.
    * @param tokens (B, T) int64
    * @param condition (B, D), L2-normalised, or (B, P, D); left out once the cache has seen it
-   * @returns (B, T + P, V) float32; (B, T, V) without a condition
+   * @returns (B, T + P, V) in the compute dtype; (B, T, V) without a condition
    * @throws RangeError when there are more tokens than positions
    */
   forward(tokens: Tensor, condition: Tensor | undefined, cache?: KvCache): Tensor {
@@ -135,7 +135,7 @@ export class Gpt extends Module {
       x = tidy(() => block.forward(x, { mask, cached: cache && { cache, layer }, rotation }));
     }
     cache?.advance(length);
-    return this.head.forward(this.norm.forward(x)).to("float32");
+    return this.head.forward(this.norm.forward(x));
   }
 
   override dispose(): void {

@@ -84,7 +84,10 @@ export function nextLogits(gpt: Gpt, { guidanceScale, ...step }: SampleStep): Te
 function lastLogits(gpt: Gpt, { tokens, condition, position, cache }: Omit<SampleStep, "guidanceScale">): Tensor {
   const shape = [condition.size(0), tokens.length / condition.size(0)];
   const known = Tensor.from(tokens, shape, "int64").to(condition.device);
-  return gpt.forward(known, position === 0 ? condition : undefined, cache).select(1, -1);
+  return gpt
+    .forward(known, position === 0 ? condition : undefined, cache)
+    .select(1, -1)
+    .to("float32");
 }
 
 /** The distribution that a token is drawn from: temperature, then top-k, then top-p. (B, V) → (B, V) */

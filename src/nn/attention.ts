@@ -20,10 +20,9 @@ export function scaledDotProductAttention(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  options: { mask?: Tensor | undefined; dropout?: ((weights: Tensor) => Tensor) | undefined } = {},
+  options: { mask?: Tensor | undefined } = {},
 ): Tensor {
   let scores = q.mul(1 / Math.sqrt(q.size(-1))).matmul(k.transpose(-2, -1)); // (B, H, T, S)
   if (options.mask) scores = scores.add(options.mask.to(scores.dtype));
-  const weights = scores.softmax(-1);
-  return (options.dropout ? options.dropout(weights) : weights).matmul(v);
+  return scores.softmax(-1).matmul(v);
 }

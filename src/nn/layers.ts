@@ -1,4 +1,4 @@
-import { embedding, ones, zeros as zerosOf } from "../tensor/functions.generated.ts";
+import { addDropout, dropout, embedding, layerNorm, ones, zeros as zerosOf } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep } from "../tensor/scope.ts";
@@ -83,12 +83,7 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const { dtype } = x;
-    return x.layerNorm(this.weight.shape, {
-      weight: this.weight.to(dtype),
-      bias: this.bias.to(dtype),
-      eps: this.#eps,
-    });
+    return layerNorm(x, this.weight, this.bias, this.#eps);
   }
 }
 
@@ -159,6 +154,16 @@ export class Dropout extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.training && this.#p > 0 ? x.dropout(this.#p, true) : x;
+    return this.probability > 0 ? dropout(x, this.#p) : x;
+  }
+
+  /** residual + dropout(x), in one pass over memory. */
+  add(residual: Tensor, x: Tensor): Tensor {
+    return this.probability > 0 ? addDropout(residual, x, this.#p) : residual.add(x);
+  }
+
+  /** Of an element to become zero now: 0 in evaluation. */
+  get probability(): number {
+    return this.training ? this.#p : 0;
   }
 }

@@ -1,5 +1,6 @@
 import { noGrad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
+import { adam_, gradNorm } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { StateDict } from "../nn/module.ts";
@@ -49,25 +50,33 @@ export class Adam {
     return this.#slots.map((slot) => slot.parameter);
   }
 
-  /** One update with the gradients that are there; parameters without one stay as they are. */
-  step(lr: number): void {
+  /**
+   * One update with the gradients that are there; parameters without one stay as they are. Returns the common L2 norm of
+   * the gradients; where it exceeds `maxNorm`, they count as if scaled down to that (Pascanu et al. 2013).
+   */
+  step(lr: number, { maxNorm = 0 }: { maxNorm?: number } = {}): number {
     this.#step += 1;
-    const [beta1, beta2] = this.#betas;
-    const correction1 = 1 - beta1 ** this.#step;
-    const correction2 = Math.sqrt(1 - beta2 ** this.#step);
-    noGrad(() =>
-      tidy(() => {
-        for (const { parameter, decay, m, v } of this.#slots) {
-          const g = parameter.grad;
-          if (!g) continue;
-          if (decay > 0) parameter.mul_(1 - lr * decay);
-          m.mul_(beta1).add_(g, { alpha: 1 - beta1 });
-          v.mul_(beta2).addcmul_(g, g, { value: 1 - beta2 });
-          const denominator = v.sqrt().div_(correction2).add_(this.#eps);
-          parameter.addcdiv_(m, denominator, { value: -lr / correction1 });
-        }
-      }),
-    );
+    return tidy(() => {
+      const slots = this.#slots.flatMap((slot) => {
+        const { grad } = slot.parameter;
+        return grad ? [{ ...slot, grad }] : [];
+      });
+      const grads = slots.map(({ grad }) => grad);
+      const norm = gradNorm(grads).item();
+      adam_(
+        slots.map(({ parameter }) => parameter),
+        grads,
+        slots.map(({ m }) => m),
+        slots.map(({ v }) => v),
+        slots.map(({ decay }) => decay),
+        lr,
+        ...this.#betas,
+        this.#eps,
+        this.#step,
+        maxNorm > 0 && norm > maxNorm ? maxNorm / (norm + 1e-6) : 1,
+      );
+      return norm;
+    });
   }
 
   /** Forgets the gradients. */

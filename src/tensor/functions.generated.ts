@@ -18,6 +18,14 @@ const op = [
   native.findOperator("aten::randn", "generator"),
   native.findOperator("aten::rand", "generator"),
   native.findOperator("aten::randint", "low_generator"),
+  native.findOperator("clip_gen::layer_norm", ""),
+  native.findOperator("clip_gen::gelu", ""),
+  native.findOperator("clip_gen::dropout", ""),
+  native.findOperator("clip_gen::add_dropout", ""),
+  native.findOperator("clip_gen::attention", ""),
+  native.findOperator("clip_gen::cross_entropy", ""),
+  native.findOperator("clip_gen::adam_", ""),
+  native.findOperator("clip_gen::grad_norm", ""),
 ] as const;
 const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
 
@@ -157,4 +165,69 @@ export function randint(
   return new Tensor(
     native.call<Handle>(op[12], low, high, size, options.generator?.handle, options.dtype, undefined, options.device),
   );
+}
+
+/** `clip_gen::layer_norm(Tensor self, Tensor weight, Tensor bias, float eps) -> Tensor` */
+export function layerNorm(self: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return new Tensor(native.call<Handle>(op[13], self.handle, weight.handle, bias.handle, eps));
+}
+
+/** `clip_gen::gelu(Tensor self) -> Tensor` */
+export function gelu(self: Tensor): Tensor {
+  return new Tensor(native.call<Handle>(op[14], self.handle));
+}
+
+/** `clip_gen::dropout(Tensor self, float p) -> Tensor` */
+export function dropout(self: Tensor, p: number): Tensor {
+  return new Tensor(native.call<Handle>(op[15], self.handle, p));
+}
+
+/** `clip_gen::add_dropout(Tensor self, Tensor x, float p) -> Tensor` */
+export function addDropout(self: Tensor, x: Tensor, p: number): Tensor {
+  return new Tensor(native.call<Handle>(op[16], self.handle, x.handle, p));
+}
+
+/** `clip_gen::attention(Tensor qkv, int heads, bool causal, float p) -> Tensor` */
+export function attention(qkv: Tensor, heads: number, causal: boolean, p: number): Tensor {
+  return new Tensor(native.call<Handle>(op[17], qkv.handle, heads, causal, p));
+}
+
+/** `clip_gen::cross_entropy(Tensor self, Tensor targets) -> Tensor` */
+export function crossEntropy(self: Tensor, targets: Tensor): Tensor {
+  return new Tensor(native.call<Handle>(op[18], self.handle, targets.handle));
+}
+
+/** `clip_gen::adam_(Tensor(a!)[] self, Tensor[] grads, Tensor(b!)[] ms, Tensor(c!)[] vs, float[] decays, float lr, float beta1, float beta2, float eps, int step, float grad_scale) -> ()` */
+export function adam_(
+  self: readonly Tensor[],
+  grads: readonly Tensor[],
+  ms: readonly Tensor[],
+  vs: readonly Tensor[],
+  decays: readonly number[],
+  lr: number,
+  beta1: number,
+  beta2: number,
+  eps: number,
+  step: number,
+  gradScale: number,
+): void {
+  native.call<undefined>(
+    op[19],
+    handles(self),
+    handles(grads),
+    handles(ms),
+    handles(vs),
+    decays,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    step,
+    gradScale,
+  );
+}
+
+/** `clip_gen::grad_norm(Tensor[] grads) -> Tensor` */
+export function gradNorm(grads: readonly Tensor[]): Tensor {
+  return new Tensor(native.call<Handle>(op[20], handles(grads)));
 }

@@ -54,6 +54,9 @@ export type Native = {
   setGeneratorState(generator: Handle | string, state: Handle): void;
   threads(): number;
   setThreads(count: number): void;
+  /** Sets of kernels (`native/kernels/`) that this CPU runs, from the plainest to the newest, which is taken at first. */
+  kernels(): string[];
+  useKernels(name: string): void;
   memory(): [tensors: number, generators: number, bytes: number];
   version(): string;
   configuration(): string;

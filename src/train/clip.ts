@@ -5,7 +5,6 @@ import { Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { Adam } from "../optim/adam.ts";
-import { clipGradNorm } from "../optim/clip-grad-norm.ts";
 import { Ema } from "../optim/ema.ts";
 import { resizeBicubic } from "../nn/resize.ts";
 import { scheduleOf } from "../optim/schedule.ts";
@@ -68,9 +67,8 @@ export function clipStage(options: {
         const loss = symmetricContrastiveLoss(logitsPerImage);
         optimizer.zeroGrad();
         loss.backward();
-        const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
         const lr = rate(step);
-        optimizer.step(lr);
+        const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
         noGrad(() => clip.logitScale.copy_(clip.logitScale.clamp(0, MAX_LOGIT_SCALE)));
         ema?.update();
         const right = logitsPerImage

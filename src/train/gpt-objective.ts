@@ -66,7 +66,7 @@ export function gptObjective(
  * to the probabilities: forwards one-hot, backwards softmax (Bengio et al. 2013; HFAiLab/clip-gen's `train_gpt.py`).
  */
 export function decodeStraightThrough(logits: Tensor, vqgan: Vqgan, grid: readonly [number, number]): Tensor {
-  const probabilities = logits.softmax(-1);
+  const probabilities = logits.to("float32").softmax(-1);
   const chosen = logits.argmax(-1).oneHot(logits.size(-1)).to(probabilities.dtype);
   const choice = chosen.sub(probabilities).detach().add(probabilities); // (B, L, V)
   const latents = choice.matmul(vqgan.quantize.codebook()); // (B, L, embedDim)

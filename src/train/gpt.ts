@@ -9,7 +9,6 @@ import type { Gpt } from "../models/gpt.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { Adam } from "../optim/adam.ts";
-import { clipGradNorm } from "../optim/clip-grad-norm.ts";
 import { Ema, withAverage } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -66,9 +65,8 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     const { loss, terms } = gptObjective(prediction, config.objective, judges);
     optimizer.zeroGrad();
     loss.backward();
-    const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
     const lr = rate(number);
-    optimizer.step(lr);
+    const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
     const values = Object.entries(terms).map(([name, term]) => [name, term.item()]);
     return { loss: loss.item(), lr, grad_norm: gradNorm, ...Object.fromEntries(values) };

@@ -7,7 +7,6 @@ import { NLayerDiscriminator } from "../models/discriminator.ts";
 import { VectorQuantizer } from "../models/quantizer.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { Adam } from "../optim/adam.ts";
-import { clipGradNorm } from "../optim/clip-grad-norm.ts";
 import { Ema, withAverage } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -72,16 +71,14 @@ export function vqganStage(options: {
     const { loss, metrics } = autoencoderLoss(judged, config);
     optimizer.zeroGrad();
     loss.backward();
-    const gradNorm = clipGradNorm(optimizer.parameters, config.clipGrad || Infinity);
-    optimizer.step(lr);
+    const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
 
     if (adversary && discOptimizer) {
       const judgement = discriminatorLoss({ images, reconstruction, discriminator: adversary, step: number }, config);
       discOptimizer.zeroGrad();
       judgement.loss.backward();
-      clipGradNorm(discOptimizer.parameters, config.clipGrad || Infinity);
-      discOptimizer.step(lr);
+      discOptimizer.step(lr, { maxNorm: config.clipGrad });
       Object.assign(metrics, judgement.metrics);
     }
     const { share: codesInUse, revived } = codes.track(number, indices, z.detach());

@@ -1,0 +1,18 @@
+// The kernels of one instruction set: KERNEL_SET is its name.
+#include "elementwise.h"
+#include "layer-norm.h"
+#include "softmax.h"
+
+#define TEXT(name) #name
+#define NAME(name) TEXT(name)
+
+template <typename T>
+static constexpr Kernels<T> typed() {
+  return {layerNorm<T>,      layerNormBackward<T>, dropout<T>,
+          gelu<T>,           geluBackward<T>,      attentionWeights<T>,
+          droppedWeights<T>, attentionWeightsBackward<T>, crossEntropy<T>,
+          crossEntropyBackward<T>};
+}
+
+extern const KernelSet KERNEL_SET;
+const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares};

@@ -1,0 +1,83 @@
+// Loops over plain memory that libtorch has no fast ones for. Each file of this folder is compiled once for every
+// instruction set of KERNEL_SETS in scripts/build-native.js.
+//
+// Nothing of libtorch or of the C++ library is included here: an inline function of theirs that was compiled for
+// AVX-512 could be the one that the linker keeps for the whole add-on.
+#pragma once
+#include <cstdint>
+
+struct Bf16 {
+  uint16_t bits;
+};
+
+// Which elements dropout keeps: element i when hash(seed, i) ≥ threshold. The same numbers give the same mask again, so
+// that none has to be stored.
+struct DropoutMask {
+  uint64_t seed;
+  uint32_t threshold;  // p · 2³²; 0 keeps all
+  float scale;         // 1 / (1 − p)
+};
+
+// T is what activations are in: float or Bf16. Sums are taken in float.
+template <typename T>
+struct Kernels {
+  // y = (x − mean) · rstd · weight + bias for rows of `width`; mean and rstd (rows) are kept for the way back.
+  void (*layerNorm)(const T* x, const float* weight, const float* bias, T* y, float* mean, float* rstd, int64_t rows, int64_t width, float eps);
+  // gradWeight and gradBias (width) are added to.
+  void (*layerNormBackward)(const T* grad, const T* x, const float* mean, const float* rstd, const float* weight, T* gradX, float* gradWeight,
+                            float* gradBias, int64_t rows, int64_t width);
+
+  // y = residual + dropout(x), where there is a residual; `first` is the index of element 0 within the mask.
+  void (*dropout)(const T* x, const T* residual, T* y, int64_t first, int64_t count, DropoutMask mask);
+
+  // x · Φ(x)
+  void (*gelu)(const T* x, T* y, int64_t count);
+  void (*geluBackward)(const T* grad, const T* x, T* gradX, int64_t count);
+
+  // Attention's weights, in place of the scores of queries `first` … `first + rows`: softmax(scale · scores) over the keys
+  // that a query sees, all or those up to its own position. `size` queries and as many keys are a matrix of scores.
+  // With dropout, `dropped` gets what multiplies the values, and a dropped weight stays in `scores` with a minus sign.
+  void (*attentionWeights)(T* scores, T* dropped, int64_t first, int64_t rows, int64_t size, bool causal, float scale, DropoutMask mask);
+  // What dropout left of signed weights.
+  void (*droppedWeights)(const T* weights, T* dropped, int64_t count, float dropoutScale);
+  // In place of the gradient of dropped weights: the gradient of the scores.
+  void (*attentionWeightsBackward)(const T* weights, T* grad, int64_t rows, int64_t size, float scale, float dropoutScale);
+
+  // loss = logsumexp(logits) − logits[target] of rows of `classes`; `lse` is kept for the way back.
+  void (*crossEntropy)(const T* logits, const int64_t* targets, float* loss, float* lse, int64_t rows, int64_t classes);
+  void (*crossEntropyBackward)(const T* logits, const int64_t* targets, const float* lse, T* grad, int64_t rows, int64_t classes, float scale);
+};
+
+struct AdamStep {
+  float lr, beta1, beta2, eps;
+  float correction1;  // 1 − β₁ᵗ
+  float correction2;  // √(1 − β₂ᵗ)
+  float decay;        // 1 − lr · weight decay
+  float gradScale;    // for clipping
+};
+
+struct KernelSet {
+  const char* name;
+  Kernels<float> f32;
+  Kernels<Bf16> bf16;
+  void (*adam)(float* parameter, const float* grad, float* m, float* v, int64_t count, AdamStep step);
+  double (*sumOfSquares)(const float* x, int64_t count);
+};
+
+// The set in use. At first the newest that this CPU can run, or what CLIP_GEN_KERNELS names.
+const KernelSet& kernels();
+// Those that this CPU can run, from the plainest to the newest, and a null at the end.
+const KernelSet* const* runnableKernels();
+// False where there is none of that name.
+bool useKernels(const char* name);
+
+template <typename T>
+const Kernels<T>& kernelsOf();
+template <>
+inline const Kernels<float>& kernelsOf<float>() {
+  return kernels().f32;
+}
+template <>
+inline const Kernels<Bf16>& kernelsOf<Bf16>() {
+  return kernels().bf16;
+}
