@@ -135,13 +135,18 @@ function generate(line) {
     const args = [`op[${indexOf(overload)}]`, ...(isFunction ? [] : ["this.handle"]), ...names].join(", ");
     return args;
   };
-  const { type, wrap, result } = resultOf(first.returns, isFunction, inPlace);
+  const {
+    type,
+    wrap,
+    result,
+    unpack = (text) => `return ${wrap(text)};`,
+  } = resultOf(first.returns, isFunction, inPlace);
   const finish = (args) =>
     type === "void"
       ? `native.call<undefined>(${args});`
       : inPlace
         ? `native.call<undefined>(${args}); return this;`
-        : `return ${wrap(`native.call<${result}>(${args})`)};`;
+        : unpack(`native.call<${result}>(${args})`);
   const body = choice
     ? `if (typeof ${nameOf(choice.name)} === "number") { ${finish(call(overloads[1], second, true))} } ${finish(call(overloads[0], first, false))}`
     : finish(call(overloads[0], first, false));
@@ -157,6 +162,15 @@ function resultOf(returns, isFunction, inPlace) {
   const wrapOne = (text) => (isFunction ? `new Tensor(${text})` : `this.wrap(${text})`);
   const bare = returns.replace(/\([a-z*!| \->]+\)/g, "").replace(/^\((.*)\)$/, "$1");
   const kinds = splitTopLevel(bare).map((kind) => kind.split(" ")[0]);
+  if (kinds.length > 1 && isFunction) {
+    const names = kinds.map((_, i) => ["first", "second", "third"][i]);
+    return {
+      type: `[${kinds.map(() => "Tensor").join(", ")}]`,
+      result: `[${kinds.map(() => "Handle").join(", ")}]`,
+      unpack: (text) =>
+        `const [${names.join(", ")}] = ${text}; return [${names.map((name) => `new Tensor(${name})`).join(", ")}];`,
+    };
+  }
   if (kinds.length > 1) {
     return {
       type: `[${kinds.map(() => "Tensor").join(", ")}]`,

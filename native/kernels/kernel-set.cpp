@@ -1,4 +1,5 @@
 // The kernels of one instruction set: KERNEL_SET is its name.
+#include "channels.h"
 #include "elementwise.h"
 #include "layer-norm.h"
 #include "softmax.h"
@@ -11,7 +12,8 @@ static constexpr Kernels<T> typed() {
   return {layerNorm<T>,      layerNormBackward<T>, dropout<T>,
           gelu<T>,           geluBackward<T>,      attentionWeights<T>,
           droppedWeights<T>, attentionWeightsBackward<T>, crossEntropy<T>,
-          crossEntropyBackward<T>};
+          crossEntropyBackward<T>, channelSums<T>, scaleShift<T>,
+          channelGradSums<T>, scaleShiftBackward<T>};
 }
 
 extern const KernelSet KERNEL_SET;

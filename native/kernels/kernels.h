@@ -18,6 +18,8 @@ struct DropoutMask {
   float scale;         // 1 / (1 − p)
 };
 
+enum class Activation { None, Silu, LeakyRelu };  // leaky with a slope of 0.2
+
 // T is what activations are in: float or Bf16. Sums are taken in float.
 template <typename T>
 struct Kernels {
@@ -46,6 +48,16 @@ struct Kernels {
   // loss = logsumexp(logits) − logits[target] of rows of `classes`; `lse` is kept for the way back.
   void (*crossEntropy)(const T* logits, const int64_t* targets, float* loss, float* lse, int64_t rows, int64_t classes);
   void (*crossEntropyBackward)(const T* logits, const int64_t* targets, const float* lse, T* grad, int64_t rows, int64_t classes, float scale);
+
+  // For norms over channels: `rows` pixels of `channels` numbers each, z = x · scale + shift, y = activation(z).
+  // sums gets Σ x and Σ x² of every channel, or backwards Σ dz and Σ dz · x: two rows of `channels`, which are added to.
+  void (*channelSums)(const T* x, int64_t rows, int64_t channels, float* sums);
+  void (*scaleShift)(const T* x, T* y, int64_t rows, int64_t channels, const float* scale, const float* shift, Activation activation);
+  void (*channelGradSums)(const T* grad, const T* x, int64_t rows, int64_t channels, const float* scale, const float* shift, Activation activation,
+                          float* sums);
+  // gradX = scale · dz + slope · x + offset
+  void (*scaleShiftBackward)(const T* grad, const T* x, T* gradX, int64_t rows, int64_t channels, const float* scale, const float* shift,
+                             Activation activation, const float* slope, const float* offset);
 };
 
 struct AdamStep {

@@ -1,6 +1,6 @@
-import { scaledDotProductAttention } from "../nn/attention.ts";
 import { Conv2d, Dropout, GroupNorm } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
+import { attention, cat } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -68,10 +68,10 @@ export class Encoder extends Module {
   /** (B, 3, H, W) → (B, zChannels, H / factor, W / factor) */
   forward(images: Tensor): Tensor {
     const folded = this.#patchSize > 1 ? images.pixelUnshuffle(this.#patchSize) : images;
-    let h = this.convIn.forward(folded);
+    let h = this.convIn.forward(channelsLast(folded));
     for (const level of this.down) h = level.forward(h);
     h = this.mid.forward(h);
-    return this.convOut.forward(normSilu(this.normOut, h));
+    return this.convOut.forward(this.normOut.forward(h, "silu"));
   }
 }
 
@@ -104,9 +104,9 @@ export class Decoder extends Module {
 
   /** (B, zChannels, h, w) → (B, 3, h · factor, w · factor) */
   forward(z: Tensor): Tensor {
-    let h = this.mid.forward(this.convIn.forward(z));
+    let h = this.mid.forward(this.convIn.forward(channelsLast(z)));
     for (const level of this.up.toReversed()) h = level.forward(h);
-    h = this.convOut.forward(normSilu(this.normOut, h));
+    h = this.convOut.forward(this.normOut.forward(h, "silu"));
     return this.#patchSize > 1 ? h.pixelShuffle(this.#patchSize) : h;
   }
 }
@@ -188,8 +188,8 @@ class ResnetBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let h = this.conv1.forward(normSilu(this.norm1, x));
-    h = this.conv2.forward(this.dropout.forward(normSilu(this.norm2, h)));
+    let h = this.conv1.forward(this.norm1.forward(x, "silu"));
+    h = this.conv2.forward(this.dropout.forward(this.norm2.forward(h, "silu")));
     return (this.ninShortcut ? this.ninShortcut.forward(x) : x).add(h);
   }
 }
@@ -212,11 +212,13 @@ class AttnBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const normed = this.norm.forward(x).to(x.dtype);
-    const q = rows(this.q.forward(normed));
-    const k = rows(this.k.forward(normed));
-    const v = rows(this.v.forward(normed));
-    const attended = scaledDotProductAttention(q, k, v).transpose(1, 2).reshape(x.shape); // (B, C, H, W)
+    const [batch, channels, height, width] = [x.size(0), x.size(1), x.size(2), x.size(3)];
+    // A 1×1 convolution is a product with the channels of every position.
+    const projections = [this.q, this.k, this.v];
+    const weight = cat(projections.map((conv) => conv.weight.flatten(1)));
+    const bias = cat(projections.flatMap((conv) => conv.bias ?? []));
+    const qkv = rows(this.norm.forward(x)).linear(weight.to(x.dtype), bias.to(x.dtype)); // (B, HW, 3 · C)
+    const attended = attention(qkv, 1, false, 0).view([batch, height, width, channels]).permute([0, 3, 1, 2]);
     return x.add(this.projOut.forward(attended));
   }
 }
@@ -247,14 +249,14 @@ class Upsample extends Module {
   }
 }
 
-/** The activation in front of every convolution; in float32 like the norm, then back in the dtype of `x`. */
-function normSilu(norm: GroupNorm, x: Tensor): Tensor {
-  return norm.forward(x).silu().to(x.dtype);
+/** With the channels of a pixel side by side in memory: convolutions and norms are quickest so, and what they give is too. */
+function channelsLast(maps: Tensor): Tensor {
+  return maps.contiguous({ memoryFormat: "channels_last" });
 }
 
 /** (B, C, H, W) → (B, HW, C) */
 function rows(maps: Tensor): Tensor {
-  return maps.flatten(2).transpose(1, 2);
+  return maps.permute([0, 2, 3, 1]).flatten(1, 2);
 }
 
 /** Every residual block, with the attention that follows it where the level has attention. */

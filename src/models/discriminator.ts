@@ -32,19 +32,20 @@ export class NLayerDiscriminator extends Module {
     const { inputNc, ndf, nLayers, useActnorm } = config;
     const bias = useActnorm; // BatchNorm takes any bias away again
     const width = (layer: number): number => ndf * Math.min(2 ** layer, 8);
-    const norm = (channels: number): Layer => (useActnorm ? new ActNorm(channels) : new WideBatchNorm(channels));
+    const norm = (channels: number): Layer[] =>
+      useActnorm ? [new ActNorm(channels), new LeakyRelu()] : [new LeakyBatchNorm(channels), new Nothing()];
     this.main = [conv4x4(inputNc, ndf, { stride: 2 }), new LeakyRelu()];
     for (let layer = 1; layer <= nLayers; layer++) {
       const stride = layer < nLayers ? 2 : 1;
       const conv = conv4x4(width(layer - 1), width(layer), { stride, bias });
-      this.main.push(conv, norm(width(layer)), new LeakyRelu());
+      this.main.push(conv, ...norm(width(layer)));
     }
     this.main.push(conv4x4(width(nLayers), 1, { stride: 1 }));
   }
 
   /** Pictures (B, 3, H, W) in [−1, 1] → logits (B, 1, h, w) float32. */
   forward(images: Tensor): Tensor {
-    let x = images.to(this.computeDtype);
+    let x = images.to(this.computeDtype).contiguous({ memoryFormat: "channels_last" });
     for (const layer of this.main) x = layer.forward(x);
     return x.to("float32");
   }
@@ -94,14 +95,21 @@ function conv4x4(inputs: number, outputs: number, options: { stride: number; bia
   return conv;
 }
 
-/** BatchNorm in float32 whatever the pictures come in: the statistics of a batch need it, and libtorch on a CPU, too. */
-class WideBatchNorm extends BatchNorm2d {
+/** BatchNorm with the LeakyReLU that comes next, in one pass over memory. */
+class LeakyBatchNorm extends BatchNorm2d {
   constructor(channels: number) {
     super(channels);
     noGrad(() => this.weight.normal_(1, 0.02));
   }
 
   override forward(x: Tensor): Tensor {
-    return super.forward(x.to("float32")).to(x.dtype);
+    return super.forward(x, "leaky_relu");
+  }
+}
+
+/** Where the reference has the activation that is done already: layers are known by their number. */
+class Nothing extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
   }
 }

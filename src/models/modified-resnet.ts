@@ -70,9 +70,9 @@ export class ModifiedResNet extends Module {
       throw new RangeError(`pictures are [${images.shape.join(", ")}], this CLIP expects (B, 3, ${size}, ${size})`);
     }
     let x = images.to(this.computeDtype);
-    x = normed(this.bn1, this.conv1.forward(x)).relu();
-    x = normed(this.bn2, this.conv2.forward(x)).relu();
-    x = normed(this.bn3, this.conv3.forward(x)).relu();
+    x = this.bn1.forward(this.conv1.forward(x)).relu();
+    x = this.bn2.forward(this.conv2.forward(x)).relu();
+    x = this.bn3.forward(this.conv3.forward(x)).relu();
     return x.avgPool2d([2, 2]);
   }
 
@@ -115,12 +115,12 @@ class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let h = normed(this.bn1, this.conv1.forward(x)).relu();
-    h = this.#pool(normed(this.bn2, this.conv2.forward(h)).relu());
-    h = normed(this.bn3, this.conv3.forward(h));
+    let h = this.bn1.forward(this.conv1.forward(x)).relu();
+    h = this.#pool(this.bn2.forward(this.conv2.forward(h)).relu());
+    h = this.bn3.forward(this.conv3.forward(h));
     if (!this.downsample) return h.add(x).relu();
     const [conv, norm] = this.downsample;
-    return h.add(normed(norm, conv.forward(this.#pool(x)))).relu();
+    return h.add(norm.forward(conv.forward(this.#pool(x)))).relu();
   }
 
   #pool(x: Tensor): Tensor {
@@ -168,9 +168,4 @@ function stage({ inputs, planes, count, stride }: Stage): Bottleneck[] {
       ? new Bottleneck({ inputs, planes, stride })
       : new Bottleneck({ inputs: planes * EXPANSION, planes, stride: 1 }),
   );
-}
-
-/** In float32 like the running statistics, then back in the dtype of `x`. */
-function normed(norm: BatchNorm2d, x: Tensor): Tensor {
-  return norm.forward(x.to("float32")).to(x.dtype);
 }

@@ -1,4 +1,4 @@
-import { addDropout, dropout, embedding, layerNorm, ones, zeros as zerosOf } from "../tensor/functions.generated.ts";
+import { addDropout, channelNorm, dropout, embedding, layerNorm, ones, zeros as zerosOf } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep } from "../tensor/scope.ts";
@@ -87,10 +87,10 @@ export class LayerNorm extends Module {
   }
 }
 
-/**
- * Normalises groups of channels of (B, C, H, W). Computes in float32 and gives float32, whatever it is given: on a CPU
- * libtorch's bfloat16 kernel takes four times as long, and 1.13's refuses mixed dtypes.
- */
+/** What may follow a norm in the same pass over memory; "leaky_relu" with a slope of 0.2. */
+export type Activation = "none" | "silu" | "leaky_relu";
+
+/** Normalises groups of channels of (B, C, H, W); in float32, whatever dtype it is given and gives back. */
 export class GroupNorm extends Module {
   weight: Parameter;
   bias: Parameter;
@@ -105,13 +105,15 @@ export class GroupNorm extends Module {
     this.#eps = options.eps ?? 1e-5;
   }
 
-  forward(x: Tensor): Tensor {
-    const [weight, bias] = [this.weight.to("float32"), this.bias.to("float32")];
-    return x.to("float32").groupNorm(this.#groups, { weight, bias, eps: this.#eps });
+  forward(x: Tensor, activation: Activation = "none"): Tensor {
+    const [y] = channelNorm(x, this.weight, this.bias, this.#groups, false, this.#eps, activation);
+    return y;
   }
 }
 
-/** Normalises channels over the batch, with running statistics for evaluation (momentum 0.1). */
+const MOMENTUM = 0.1;
+
+/** Normalises channels over the batch, with running statistics for evaluation (momentum 0.1); in float32. */
 export class BatchNorm2d extends Module {
   weight: Parameter;
   bias: Parameter;
@@ -128,19 +130,33 @@ export class BatchNorm2d extends Module {
     this.numBatchesTracked = keep(Tensor.from([0], [], "int64"));
   }
 
-  forward(x: Tensor): Tensor {
-    const { dtype } = x;
-    if (this.training) noGrad(() => this.numBatchesTracked.add_(1));
-    return x.batchNorm(
-      this.weight.to(dtype),
-      this.bias.to(dtype),
-      this.runningMean,
-      this.runningVar,
-      this.training,
-      0.1,
-      1e-5,
-      true,
-    );
+  forward(x: Tensor, activation: Activation = "none"): Tensor {
+    const [channels, eps] = [x.size(1), 1e-5];
+    if (this.training) {
+      const [y, mean, variance] = channelNorm(x, this.weight, this.bias, channels, true, eps, activation);
+      const count = x.numel / channels;
+      noGrad(() => {
+        this.numBatchesTracked.add_(1);
+        this.runningMean.lerp_(mean.flatten(), MOMENTUM);
+        this.runningVar.lerp_(variance.flatten().mul(count / (count - 1)), MOMENTUM);
+      });
+      return y;
+    }
+    const scale = this.weight.to("float32").mul(this.runningVar.add(eps).rsqrt());
+    const shift = this.bias.to("float32").sub(scale.mul(this.runningMean));
+    const y = x.to("float32").mul(scale.view([1, -1, 1, 1])).add(shift.view([1, -1, 1, 1]));
+    return activated(y, activation).to(x.dtype);
+  }
+}
+
+function activated(y: Tensor, activation: Activation): Tensor {
+  switch (activation) {
+    case "none":
+      return y;
+    case "silu":
+      return y.silu();
+    case "leaky_relu":
+      return y.leakyRelu(0.2);
   }
 }
 

@@ -26,6 +26,7 @@ const op = [
   native.findOperator("clip_gen::cross_entropy", ""),
   native.findOperator("clip_gen::adam_", ""),
   native.findOperator("clip_gen::grad_norm", ""),
+  native.findOperator("clip_gen::channel_norm", ""),
 ] as const;
 const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
 
@@ -230,4 +231,27 @@ export function adam_(
 /** `clip_gen::grad_norm(Tensor[] grads) -> Tensor` */
 export function gradNorm(grads: readonly Tensor[]): Tensor {
   return new Tensor(native.call<Handle>(op[20], handles(grads)));
+}
+
+/** `clip_gen::channel_norm(Tensor self, Tensor weight, Tensor bias, int groups, bool over_batch, float eps, str activation) -> (Tensor, Tensor, Tensor)` */
+export function channelNorm(
+  self: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  groups: number,
+  overBatch: boolean,
+  eps: number,
+  activation: string,
+): [Tensor, Tensor, Tensor] {
+  const [first, second, third] = native.call<[Handle, Handle, Handle]>(
+    op[21],
+    self.handle,
+    weight.handle,
+    bias.handle,
+    groups,
+    overBatch,
+    eps,
+    activation,
+  );
+  return [new Tensor(first), new Tensor(second), new Tensor(third)];
 }
