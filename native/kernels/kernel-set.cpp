@@ -1,6 +1,8 @@
 // The kernels of one instruction set: KERNEL_SET is its name.
+#include "attend.h"
 #include "channels.h"
 #include "elementwise.h"
+#include "few-rows.h"
 #include "layer-norm.h"
 #include "softmax.h"
 
@@ -12,9 +14,10 @@ static constexpr Kernels<T> typed() {
   return {layerNorm<T>,      layerNormBackward<T>, dropout<T>,
           gelu<T>,           geluBackward<T>,      attentionWeights<T>,
           droppedWeights<T>, attentionWeightsBackward<T>, crossEntropy<T>,
-          crossEntropyBackward<T>, channelSums<T>, scaleShift<T>,
+          crossEntropyBackward<T>, fewRows<T, float>, fewRows<T, Bf16>,
+          fewRows<T, int8_t>, attendOne<T>, channelSums<T>, scaleShift<T>,
           channelGradSums<T>, scaleShiftBackward<T>};
 }
 
 extern const KernelSet KERNEL_SET;
-const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares};
+const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares, narrow, widenInt8, greatest, exponentials, sumFrom};

@@ -49,6 +49,15 @@ struct Kernels {
   void (*crossEntropy)(const T* logits, const int64_t* targets, float* loss, float* lse, int64_t rows, int64_t classes);
   void (*crossEntropyBackward)(const T* logits, const int64_t* targets, const float* lse, T* grad, int64_t rows, int64_t classes, float scale);
 
+  // y (rows, outputs) for some of the outputs: x (rows, inputs) times weight (outputs, inputs); inputs a multiple of 32.
+  void (*fewRowsFloat)(const T* x, const float* weight, float* y, int64_t rows, int64_t inputs, int64_t outputs, int64_t begin, int64_t end);
+  void (*fewRowsBf16)(const T* x, const Bf16* weight, float* y, int64_t rows, int64_t inputs, int64_t outputs, int64_t begin, int64_t end);
+  void (*fewRowsInt8)(const T* x, const int8_t* weight, float* y, int64_t rows, int64_t inputs, int64_t outputs, int64_t begin, int64_t end);
+
+  // Attention of one query of one head: keys in blocks (seen / 32, width, 32), values (seen, width). `scores` has room for all
+  // positions of the blocks and `width` more.
+  void (*attendOne)(const T* query, const T* keys, const T* values, T* result, float* scores, int64_t seen, int64_t width, float scale);
+
   // For norms over channels: `rows` pixels of `channels` numbers each, z = x · scale + shift, y = activation(z).
   // sums gets Σ x and Σ x² of every channel, or backwards Σ dz and Σ dz · x: two rows of `channels`, which are added to.
   void (*channelSums)(const T* x, int64_t rows, int64_t channels, float* sums);
@@ -59,6 +68,9 @@ struct Kernels {
   void (*scaleShiftBackward)(const T* grad, const T* x, T* gradX, int64_t rows, int64_t channels, const float* scale, const float* shift,
                              Activation activation, const float* slope, const float* offset);
 };
+
+// Positions whose keys lie side by side in a cache, number by number: one pass over a block gives the scores of all of them.
+constexpr int64_t kCacheBlock = 32;
 
 struct AdamStep {
   float lr, beta1, beta2, eps;
@@ -74,6 +86,13 @@ struct KernelSet {
   Kernels<Bf16> bf16;
   void (*adam)(float* parameter, const float* grad, float* m, float* v, int64_t count, AdamStep step);
   double (*sumOfSquares)(const float* x, int64_t count);
+  void (*narrow)(const float* x, Bf16* y, int64_t count);
+  void (*widenInt8)(const int8_t* weight, float scale, Bf16* wide, int64_t count);
+  float (*greatest)(const float* x, int64_t count);
+  // In place of x: e^(factor · (x − most)), and 0 where x is below `least`.
+  void (*exponentials)(float* x, int64_t count, float most, float factor, float least);
+  // Σ of the x that are at least `least`.
+  double (*sumFrom)(const float* x, int64_t count, float least);
 };
 
 // The set in use. At first the newest that this CPU can run, or what CLIP_GEN_KERNELS names.

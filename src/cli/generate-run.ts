@@ -26,7 +26,10 @@ async function draw(
   if (![".png", ""].includes(extname(flags.output).toLowerCase())) {
     throw new UserError(`--output ${flags.output}: pictures are written as .png`);
   }
-  const model = await ClipGen.fromPretrained(flags.model, { device: parseDevice(flags.device) });
+  const model = await ClipGen.fromPretrained(flags.model, {
+    device: parseDevice(flags.device),
+    precision: flags.precision,
+  });
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {
     const pictures = await run(model, { ...options, signal });
@@ -68,8 +71,9 @@ function drawingOptions(flags: DrawingFlags): GenerateOptions {
     temperature: numberFlag("--temperature", flags.temperature, { least: 0 }),
     topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
     guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
-    batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
   };
+  if (flags.batchSize !== undefined)
+    options.batchSize = numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true });
   if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });
   if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
   return options;

@@ -1,4 +1,6 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
+
+import type { GeneratePrecision } from "../generate/pipeline.ts";
 
 export type DrawingFlags = {
   model: string;
@@ -11,7 +13,8 @@ export type DrawingFlags = {
   topP: string;
   guidance: string;
   beams?: string;
-  batchSize: string;
+  batchSize?: string;
+  precision: GeneratePrecision;
   device: string;
   grid?: boolean;
   json?: boolean;
@@ -52,7 +55,12 @@ function addDrawingFlags(command: Command): Command {
     .option("--top-p <p>", "draw only from the likeliest tokens that together reach this probability", "0.9")
     .option("--guidance <scale>", "how much more the words count; 1 is off", "1")
     .option("--beams <n>", "beam search in place of chance, with this many beams; 4 is usual")
-    .option("--batch-size <n>", "candidates at a time", "64")
+    .option("--batch-size <n>", "candidates at a time (default: 64, or what fits into memory)")
+    .addOption(
+      new Option("--precision <name>", "int8 rounds the GPT's weights to 8 bits: faster, a little worse")
+        .choices(["auto", "float32", "bfloat16", "int8"])
+        .default("auto"),
+    )
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--grid", "one PNG with all pictures side by side")
     .option("--json", "print what was written as JSON");

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { freemem } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { fromPixels } from "../data/batches.ts";
@@ -8,12 +9,15 @@ import { Gpt } from "../models/gpt.ts";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { problemsOf, readJson, writeJson } from "../io/json.ts";
 import type { SaveOptions } from "../models/pretrained.ts";
-import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
+import { KvCache } from "../models/kv-cache.ts";
+import { cacheRows, sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
+import { Linear } from "../nn/layers.ts";
+import { choosePrecision } from "../train/precision.ts";
 import { beamSearch } from "./beam-search.ts";
 import { embedPicture, embedTexts } from "./embed.ts";
 import { GeneratedPicture, type PictureOrigin } from "./picture.ts";
@@ -25,12 +29,20 @@ export type GenerateOptions = Omit<SampleOptions, "seed"> & {
   candidates?: number;
   /** Seed of the first candidate; the next ones count up. Default 0. */
   seed?: number;
-  /** Candidates drawn at the same time. Default 64. */
+  /** Candidates drawn at the same time. Default: 64, or as many as fit into half of the memory that is free. */
   batchSize?: number;
   /** Beam search with this many beams in place of sampling; gives at most as many pictures. */
   beams?: number;
   onProgress?: (progress: { candidates: number; of: number; tokens: number; length: number }) => void;
 };
+
+/**
+ * What generation computes in. "auto": bfloat16 where the hardware multiplies it, else float32. "int8" rounds the GPT's
+ * weights to 8 bits, so that a picture is drawn in about half of bfloat16's time (docs/performance.md has the loss).
+ */
+export type GeneratePrecision = "auto" | "float32" | "bfloat16" | "int8";
+
+const MOST_ROWS = 64;
 
 const modelSchema = z.looseObject({ format: z.literal("clip-gen model"), version: z.literal(1) });
 
@@ -70,7 +82,10 @@ export class ClipGen {
   }
 
   /** Reads a model's folder, `model.json`, `clip/`, `vqgan/`, `gpt/`, or the one of that name in the Hub's cache. */
-  static async fromPretrained(path: string, options: { device?: Device } = {}): Promise<ClipGen> {
+  static async fromPretrained(
+    path: string,
+    options: { device?: Device; precision?: GeneratePrecision } = {},
+  ): Promise<ClipGen> {
     const folder = resolveModelPath(path);
     const file = join(folder, "model.json");
     if (!existsSync(file)) throw new Error(`${folder} holds no model (model.json is missing)`);
@@ -81,9 +96,23 @@ export class ClipGen {
       Vqgan.fromPretrained(join(folder, "vqgan")),
       Gpt.fromPretrained(join(folder, "gpt")),
     ]);
-    // Every token multiplies by all weights of the GPT: they lie in the dtype that it computes in.
-    const model = new ClipGen({ clip, vqgan, gpt: gpt.to("float32"), name: basename(resolve(folder)) });
-    return options.device ? model.to(options.device) : model;
+    const model = new ClipGen({ clip, vqgan, gpt, name: basename(resolve(folder)) });
+    if (options.device) model.to(options.device);
+    return model.setPrecision(options.precision ?? "auto");
+  }
+
+  /** Decides what the networks compute in; int8 is for good, and such a model cannot be saved. */
+  setPrecision(precision: GeneratePrecision): this {
+    const { dtype } = choosePrecision(precision === "int8" ? "auto" : precision, this.device);
+    const computeDtype = dtype === "bfloat16" ? "bfloat16" : "float32";
+    for (const network of [this.clip, this.vqgan, this.gpt]) network.setComputeDtype(computeDtype);
+    for (const module of this.gpt.modules()) {
+      if (!(module instanceof Linear)) continue;
+      // Every token multiplies by all weights of the GPT: they lie in what is read quickest.
+      if (precision === "int8") module.quantize();
+      else module.setWeightDType(computeDtype);
+    }
+    return this;
   }
 
   /** Writes the three networks and `model.json`, with what else is to be told of the model. */
@@ -131,12 +160,13 @@ export class ClipGen {
   }
 
   async #draw(condition: Tensor, prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const { count = 1, candidates = count, seed = 0, batchSize = 64, beams } = options;
+    const { count = 1, candidates = count, seed = 0, beams, guidanceScale = 1 } = options;
+    const { batchSize = this.#rowsThatFit(cacheRows(1, guidanceScale)) } = options;
     requireCounts({ count, candidates, batchSize });
     if (!Number.isSafeInteger(seed)) throw new RangeError(`seed is ${seed}, expected a whole number`);
     if (candidates < count)
       throw new RangeError(`${count} pictures need at least as many candidates, got ${candidates}`);
-    const { temperature = 1, topK, topP = 0.9, guidanceScale = 1 } = options;
+    const { temperature = 1, topK, topP = 0.9 } = options;
     const settings = { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
     const described = { prompt, ...settings, model: this.name };
     if (beams !== undefined) {
@@ -176,6 +206,14 @@ export class ClipGen {
       pictures.push(...this.#decode(tokens, condition, origin));
     }
     return pictures.sort((a, b) => b.score - a.score).slice(0, count);
+  }
+
+  /** Pictures whose keys and values fit into half of the memory that is free. */
+  #rowsThatFit(rowsAPicture: number): number {
+    const { layers, width } = this.gpt.config;
+    const bytesPerNumber = this.gpt.computeDtype === "float32" ? 4 : 2;
+    const row = KvCache.bytesPerRow({ layers, width, length: this.gpt.positions, bytesPerNumber });
+    return Math.max(1, Math.min(MOST_ROWS, Math.floor(freemem() / 2 / (row * rowsAPicture))));
   }
 
   /** Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation. */

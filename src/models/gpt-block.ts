@@ -1,4 +1,3 @@
-import { mergeHeads, scaledDotProductAttention, splitHeads } from "../nn/attention.ts";
 import { Dropout, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { attention, gelu } from "../tensor/functions.generated.ts";
@@ -6,12 +5,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { GptConfig } from "./gpt-config.ts";
 import type { KvCache } from "./kv-cache.ts";
 
-// B batch, T new and S all positions, H heads of d numbers, C width.
+// B batch, T new positions, H heads of d numbers, C width.
 
 /** What every block of a pass gets beside its input. */
 export type BlockContext = {
-  /** (T, S), added to attention's scores */
-  mask: Tensor;
   cached: { cache: KvCache; layer: number } | undefined;
   /** Where positions are rotated into queries and keys. */
   rotation: Rotated | undefined;
@@ -57,14 +54,19 @@ class CausalSelfAttention extends Module {
     this.#heads = heads;
   }
 
-  forward(x: Tensor, { mask, cached }: BlockContext): Tensor {
-    const qkv = this.qkv.forward(x); // (B, T, 3 · C)
-    if (!cached) return this.proj.forward(attention(qkv, this.#heads, true, this.dropout.probability));
-    const [q, k, v] = qkv.chunk(3, -1).map((part) => splitHeads(part, this.#heads)); // (B, H, T, d)
-    if (!q || !k || !v) throw new Error("chunk gave fewer than three parts");
-    const [keys, values] = cached.cache.append(cached.layer, { k, v }); // (B, H, S, d)
-    return this.proj.forward(mergeHeads(scaledDotProductAttention(q, keys, values, { mask })));
+  forward(x: Tensor, { cached }: BlockContext): Tensor {
+    const qkv = this.qkv.forward(x);
+    return this.proj.forward(attend(qkv, { heads: this.#heads, cached, dropout: this.dropout.probability }));
   }
+}
+
+/** Causal attention of (B, T, 3 · C), over what the cache has seen, too, where there is one → (B, T, C). */
+export function attend(
+  qkv: Tensor,
+  options: { heads: number; cached: BlockContext["cached"]; dropout: number },
+): Tensor {
+  const { heads, cached, dropout } = options;
+  return cached ? cached.cache.attend(cached.layer, qkv) : attention(qkv, heads, true, dropout);
 }
 
 class Mlp extends Module {

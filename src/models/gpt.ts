@@ -1,4 +1,4 @@
-import { cat, full, zeros } from "../tensor/functions.generated.ts";
+import { cat, zeros } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
@@ -34,7 +34,6 @@ export class Gpt extends Module {
   blocks: Block[] | LlamaBlock[];
   norm: LayerNorm | RmsNorm;
   head: Linear;
-  #mask: Tensor;
   #rotation: Rotation | undefined;
 
   constructor(config: GptConfig) {
@@ -42,7 +41,7 @@ export class Gpt extends Module {
     const { codebookSize, layers, width } = config;
     if (width % config.heads !== 0) throw new Error(`width ${width} is no multiple of heads ${config.heads}`);
     this.config = config;
-    // Attention's mask is a square of them, and a file may claim any number.
+    // A file may claim any number.
     if (this.positions > MOST_POSITIONS) {
       throw new RangeError(`a GPT of ${this.positions} positions: at most ${MOST_POSITIONS} are supported`);
     }
@@ -60,8 +59,6 @@ export class Gpt extends Module {
       this.norm = new LayerNorm(width);
     }
     this.head = new Linear(width, codebookSize, { std: 0.02, bias: config.headBias ?? true });
-    // 0 where a position may look, −∞ at what comes after it.
-    this.#mask = keep(tidy(() => full([this.positions, this.positions], -Infinity).triu(1)));
   }
 
   /** P */
@@ -127,12 +124,10 @@ export class Gpt extends Module {
     }
     if (this.positionEmbedding) x = x.add(this.positionEmbedding.narrow(0, seen, length).to("float32"));
     x = this.dropout.forward(x).to(this.computeDtype);
-    this.#mask = keep(this.#mask.to(x.device));
-    const mask = this.#mask.narrow(0, seen, length).narrow(1, 0, seen + length); // (T, S)
     const rotation = this.#rotation?.at({ start: seen, length }, x);
     for (const [layer, block] of this.blocks.entries()) {
       // What autograd does not need of a block goes at once: a sixth of a step's memory, half of its page faults.
-      x = tidy(() => block.forward(x, { mask, cached: cache && { cache, layer }, rotation }));
+      x = tidy(() => block.forward(x, { cached: cache && { cache, layer }, rotation }));
     }
     cache?.advance(length);
     return this.head.forward(this.norm.forward(x));
@@ -140,7 +135,6 @@ export class Gpt extends Module {
 
   override dispose(): void {
     super.dispose();
-    this.#mask.dispose();
     this.#rotation?.dispose();
   }
 

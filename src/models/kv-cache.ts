@@ -1,15 +1,19 @@
-import { zeros } from "../tensor/functions.generated.ts";
-import { noGrad } from "../tensor/autograd.ts";
+import { attendCached, zeros } from "../tensor/functions.generated.ts";
 import { keep } from "../tensor/scope.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Device, Tensor } from "../tensor/tensor.ts";
 
+/** Positions whose keys lie side by side, as `native/kernels/attend.h` reads them. */
+const BLOCK = 32;
+
 /**
  * Keys and values of the positions that a GPT has already seen, so that every new token costs one position and not all
- * of them. It lives until it is disposed of.
+ * of them. Made once for all positions, and written in place. It lives until it is disposed of.
  */
 export class KvCache {
+  /** A layer each: (B, H, S, d), or on a CPU (B, H, S / 32, d, 32), where one pass over a block gives 32 scores. */
   readonly #keys: Tensor[];
+  /** (B, H, S, d) */
   readonly #values: Tensor[];
   #length = 0;
 
@@ -24,9 +28,17 @@ export class KvCache {
     device: Device;
   }) {
     const { batch, layers, heads, length, headWidth, dtype, device } = options;
-    const make = (): Tensor => keep(zeros([batch, heads, length, headWidth], { dtype, device }));
-    this.#keys = Array.from({ length: layers }, make);
-    this.#values = Array.from({ length: layers }, make);
+    const blocked = device === "cpu" && (dtype === "float32" || dtype === "bfloat16");
+    const room = Math.ceil(length / BLOCK) * BLOCK;
+    const keys = blocked ? [batch, heads, room / BLOCK, headWidth, BLOCK] : [batch, heads, room, headWidth];
+    const make = (shape: readonly number[]): Tensor => keep(zeros(shape, { dtype, device }));
+    this.#keys = Array.from({ length: layers }, () => make(keys));
+    this.#values = Array.from({ length: layers }, () => make([batch, heads, room, headWidth]));
+  }
+
+  /** Bytes that a cache takes for every row of its batch. */
+  static bytesPerRow(shape: { layers: number; width: number; length: number; bytesPerNumber: number }): number {
+    return 2 * shape.layers * shape.width * shape.length * shape.bytesPerNumber;
   }
 
   /** How many positions have been seen. */
@@ -34,16 +46,22 @@ export class KvCache {
     return this.#length;
   }
 
-  /** Writes the keys and values of new positions (B, H, T, d), and gives those of all positions (B, H, S, d). */
-  append(layer: number, { k, v }: { k: Tensor; v: Tensor }): [Tensor, Tensor] {
-    return [this.#write(this.#keys[layer], k), this.#write(this.#values[layer], v)];
+  /**
+   * Attention of new positions over all that were seen and, in their order, over themselves. Without gradients.
+   * (B, T, 3 · C), queries, keys and values side by side → (B, T, C)
+   */
+  attend(layer: number, qkv: Tensor): Tensor {
+    const [keys, values] = [this.#keys[layer], this.#values[layer]];
+    if (!keys || !values) throw new RangeError("the cache has fewer layers than the network");
+    return attendCached(qkv, keys, values, this.#length);
   }
 
-  #write(store: Tensor | undefined, part: Tensor): Tensor {
-    if (!store) throw new RangeError("the cache has fewer layers than the network");
-    const count = part.size(2);
-    noGrad(() => store.narrow(2, this.#length, count).copy_(part));
-    return store.narrow(2, 0, this.#length + count).to(part.dtype);
+  /** What a layer has seen: keys and values, each (B, H, S, d). */
+  seen(layer: number): [keys: Tensor, values: Tensor] {
+    const [keys, values] = [this.#keys[layer], this.#values[layer]];
+    if (!keys || !values) throw new RangeError("the cache has fewer layers than the network");
+    const rows = keys.shape.length === 5 ? keys.transpose(3, 4).flatten(2, 3) : keys;
+    return [rows.narrow(2, 0, this.#length), values.narrow(2, 0, this.#length)];
   }
 
   advance(count: number): void {
@@ -53,7 +71,8 @@ export class KvCache {
   /** Row i becomes what row `indices[i]` was: a beam goes on from another beam. */
   reorder(indices: Tensor): void {
     for (const store of [...this.#keys, ...this.#values]) {
-      const seen = store.narrow(2, 0, this.#length);
+      const length = store.shape.length === 5 ? Math.ceil(this.#length / BLOCK) : this.#length;
+      const seen = store.narrow(2, 0, length);
       seen.copy_(seen.indexSelect(0, indices));
     }
   }

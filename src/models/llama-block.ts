@@ -1,18 +1,18 @@
-import { mergeHeads, scaledDotProductAttention, splitHeads } from "../nn/attention.ts";
+import { mergeHeads, splitHeads } from "../nn/attention.ts";
 import { constant } from "../nn/init.ts";
 import { Dropout, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
-import { stack } from "../tensor/functions.generated.ts";
+import { cat, stack } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { residualStd, type BlockContext, type Rotated } from "./gpt-block.ts";
+import { attend, residualStd, type BlockContext, type Rotated } from "./gpt-block.ts";
 import type { GptConfig } from "./gpt-config.ts";
 
 /**
  * The transformer block of LlamaGen (Sun et al., arXiv 2406.06525; `autoregressive/models/gpt.py`): RMS norm, SwiGLU, no
  * biases, and positions that turn queries and keys by their place in the grid.
- * B batch, T new and S all positions, H heads of d numbers, C width.
+ * B batch, T new positions, H heads of d numbers, C width.
  */
 export class LlamaBlock extends Module {
   norm1: RmsNorm;
@@ -48,17 +48,16 @@ class RotatedSelfAttention extends Module {
     this.#heads = heads;
   }
 
-  forward(x: Tensor, { mask, cached, rotation }: BlockContext): Tensor {
+  forward(x: Tensor, { cached, rotation }: BlockContext): Tensor {
     const [q, k, v] = this.qkv
       .forward(x)
       .chunk(3, -1)
       .map((part) => splitHeads(part, this.#heads)); // (B, H, T, d)
     if (!q || !k || !v || !rotation)
       throw new Error("attention of this kind needs queries, keys, values and positions");
-    const turned = rotate(k, rotation);
-    const [keys, values] = cached ? cached.cache.append(cached.layer, { k: turned, v }) : [turned, v]; // (B, H, S, d)
-    const attended = scaledDotProductAttention(rotate(q, rotation), keys, values, { mask });
-    return this.residualDropout.forward(this.proj.forward(mergeHeads(attended)));
+    const turned = cat([rotate(q, rotation), rotate(k, rotation), v].map(mergeHeads), -1);
+    const attended = attend(turned, { heads: this.#heads, cached, dropout: 0 });
+    return this.residualDropout.forward(this.proj.forward(attended));
   }
 }
 

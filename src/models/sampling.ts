@@ -1,4 +1,4 @@
-import { cat } from "../tensor/functions.generated.ts";
+import { cat, drawTokens } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -42,7 +42,7 @@ export async function* sampleTokens(
     options.signal?.throwIfAborted();
     const draws = randoms.map((random) => random.next());
     tokens = noGrad(() =>
-      tidy(() => drawTokens(nextLogits(gpt, { tokens, condition, position, cache, guidanceScale }), draws, options)),
+      tidy(() => draw(nextLogits(gpt, { tokens, condition, position, cache, guidanceScale }), draws, options)),
     );
     yield tokens;
     // Lets signals and other tasks in between two positions.
@@ -132,14 +132,11 @@ function firstColumn(like: Tensor): Tensor {
   return columns.to(like.device).expand(like.shape);
 }
 
-/** Draws a token a row, from one uniform number a row, by inverting the distribution function. */
-function drawTokens(logits: Tensor, draws: readonly number[], options: SampleOptions): number[] {
-  if (options.temperature === 0) return logits.argmax(-1).toNumbers();
-  // In float64: in float32 the sum over a large codebook ends visibly off 1.
-  const cumulative = tokenProbabilities(logits, options).to("float64").cumsum(-1); // (B, V)
-  const total = cumulative.narrow(-1, cumulative.size(-1) - 1, 1);
-  const threshold = Tensor.from(draws, [draws.length, 1], "float64").to(logits.device).mul(total);
-  return cumulative.le(threshold).to("int64").sum(-1).toNumbers();
+/** Draws a token a row from `tokenProbabilities`, with one uniform number a row, by inverting the distribution function. */
+function draw(logits: Tensor, draws: readonly number[], options: SampleOptions): number[] {
+  const { temperature = 1, topK = 0, topP = 0.9 } = options;
+  if (temperature === 0) return logits.argmax(-1).toNumbers();
+  return drawTokens(logits.to("cpu"), draws, temperature, topK, topP).toNumbers();
 }
 
 function checkOptions({ temperature = 1, topK = 1, topP = 1, guidanceScale = 1 }: SampleOptions): void {

@@ -153,6 +153,12 @@ export abstract class Module {
     this.dispose();
   }
 
+  /** This module and all parts of it. */
+  *modules(): Generator<Module> {
+    yield this;
+    for (const { part } of this.#parts()) yield* part.modules();
+  }
+
   #each(visit: (module: Module) => void): this {
     visit(this);
     for (const { part } of this.#parts()) part.#each(visit);

@@ -27,6 +27,9 @@ const op = [
   native.findOperator("clip_gen::adam_", ""),
   native.findOperator("clip_gen::grad_norm", ""),
   native.findOperator("clip_gen::channel_norm", ""),
+  native.findOperator("clip_gen::linear", ""),
+  native.findOperator("clip_gen::attend_cached", ""),
+  native.findOperator("clip_gen::draw_tokens", ""),
 ] as const;
 const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
 
@@ -254,4 +257,31 @@ export function channelNorm(
     activation,
   );
   return [new Tensor(first), new Tensor(second), new Tensor(third)];
+}
+
+/** `clip_gen::linear(Tensor self, Tensor weight, Tensor? bias=None, Tensor? scale=None) -> Tensor` */
+export function linear(
+  self: Tensor,
+  weight: Tensor,
+  options: { bias?: Tensor | null | undefined; scale?: Tensor | null | undefined } = {},
+): Tensor {
+  return new Tensor(
+    native.call<Handle>(op[22], self.handle, weight.handle, options.bias?.handle, options.scale?.handle),
+  );
+}
+
+/** `clip_gen::attend_cached(Tensor qkv, Tensor(a!) keys, Tensor(b!) values, int start) -> Tensor` */
+export function attendCached(qkv: Tensor, keys: Tensor, values: Tensor, start: number): Tensor {
+  return new Tensor(native.call<Handle>(op[23], qkv.handle, keys.handle, values.handle, start));
+}
+
+/** `clip_gen::draw_tokens(Tensor self, float[] draws, float temperature, int top_k, float top_p) -> Tensor` */
+export function drawTokens(
+  self: Tensor,
+  draws: readonly number[],
+  temperature: number,
+  topK: number,
+  topP: number,
+): Tensor {
+  return new Tensor(native.call<Handle>(op[24], self.handle, draws, temperature, topK, topP));
 }

@@ -4,13 +4,18 @@ import { noGrad } from "./autograd.ts";
 import {
   adam_,
   addDropout,
+  attendCached,
   attention,
+  channelNorm,
   crossEntropy,
+  drawTokens,
   dropout,
   gelu,
   gradNorm,
   layerNorm,
+  linear,
   ones,
+  rand,
   randn,
   zeros,
 } from "./functions.generated.ts";
@@ -18,6 +23,7 @@ import { native } from "./native.ts";
 import { manualSeed } from "./random.ts";
 import { tidy } from "./scope.ts";
 import { Tensor } from "./tensor.ts";
+import { tokenProbabilities } from "../models/sampling.ts";
 
 // Float64 goes through libtorch's own operators, and is what every set of kernels is measured against.
 
@@ -41,7 +47,20 @@ const LAYERS: Record<string, Layer> = {
     inputs: () => [randn([3, 50, 3 * 32])],
     run: (x) => attention(x ?? zeros([]), 2, false, 0),
   },
+  "channelNorm, 3 groups": norm(3, false, "none"),
+  "channelNorm, 3 groups, silu": norm(3, false, "silu"),
+  "channelNorm over the batch, leaky": norm(12, true, "leaky_relu"),
 };
+
+function norm(groups: number, overBatch: boolean, activation: string): Layer {
+  return {
+    inputs: () => [randn([3, 12, 21, 17]).add(0.5), randn([12]), randn([12])],
+    run: (...[x, weight, bias]) => {
+      if (!x || !weight || !bias) throw new Error("three inputs");
+      return channelNorm(x, weight, bias, groups, overBatch, 1e-5, activation)[0];
+    },
+  };
+}
 
 function runLayerNorm(...[x, weight, bias]: Tensor[]): Tensor {
   if (!x || !weight || !bias) throw new Error("three inputs");
@@ -159,6 +178,93 @@ describe.each(SETS)("kernels for %s", (set) => {
       });
     });
   }
+
+  test.each(DTYPES)("few rows times weights of every format, in %s", (dtype) => {
+    native.useKernels(set);
+    noGrad(() =>
+      tidy(() => {
+        manualSeed(7);
+        const [inputs, outputs] = [96, 77];
+        const weight = randn([outputs, inputs]).to("bfloat16");
+        const steps = weight.to("float32").abs().amax([1]).div(127);
+        const int8 = weight.to("float32").div(steps.unsqueeze(1)).round().to("int8");
+        const bias = randn([outputs]);
+        const formats = [
+          { weight: weight.to("float32"), exact: weight.to("float64") },
+          { weight, exact: weight.to("float64") },
+          { weight: int8, scale: steps, exact: int8.to("float64").mul(steps.to("float64").unsqueeze(1)) },
+        ];
+        // More rows than the kernels take go through the library.
+        for (const rows of [1, 2, 3, 5, 7, 8, 20]) {
+          const x = randn([rows, inputs]).to(dtype);
+          for (const { weight: stored, scale, exact } of formats) {
+            const y = linear(x, stored, { bias, scale });
+            const expected = x.to("float64").matmul(exact.t()).add(bias.to("float64"));
+            const rounded = dtype === "bfloat16" && stored.dtype === "int8" ? 0.01 : 0;
+            expect(y.dtype).toBe(dtype);
+            expect(greatestDifference(y, expected)).toBeLessThan(TOLERANCE[dtype] / 2 + rounded);
+          }
+        }
+      }),
+    );
+  });
+
+  test.each(DTYPES)("attention over a cache, in %s, is attention over the whole", (dtype) => {
+    native.useKernels(set);
+    noGrad(() =>
+      tidy(() => {
+        manualSeed(8);
+        const [batch, heads, width, length] = [2, 3, 24, 70];
+        const qkv = randn([batch, length, 3 * heads * width]).to(dtype);
+        const whole = attention(qkv.to("float64"), heads, true, 0);
+        const room = 96;
+        const caches = [
+          zeros([batch, heads, room / 32, width, 32], { dtype }), // in blocks
+          zeros([batch, heads, room, width], { dtype }), // through the library
+        ];
+        for (const keys of caches) {
+          const values = zeros([batch, heads, room, width], { dtype });
+          for (let start = 0, step = 1; start < length; start += step, step = Math.min(3 * step, length - start)) {
+            const part = attendCached(qkv.narrow(1, start, step), keys, values, start);
+            expect(greatestDifference(part, whole.narrow(1, start, step))).toBeLessThan(TOLERANCE[dtype]);
+          }
+        }
+      }),
+    );
+  });
+
+  test("tokens are drawn from the distribution that the filters leave", () => {
+    native.useKernels(set);
+    tidy(() => {
+      manualSeed(9);
+      for (const classes of [5, 1000]) {
+        const logits = randn([16, classes]).mul(3);
+        for (const options of [
+          { topP: 1 },
+          { topP: 0.9 },
+          { topP: 0.3, temperature: 0.7 },
+          { topK: 3, topP: 1 },
+          { topK: 100, topP: 0.8, temperature: 1.3 },
+          { topP: 0 },
+        ]) {
+          const draws = rand([16]).toNumbers();
+          const { temperature = 1, topK = 0, topP } = options;
+          const tokens = drawTokens(logits, draws, temperature, topK, topP).toNumbers();
+          const cumulative = tokenProbabilities(logits, options).to("float64").cumsum(-1).toArray();
+          for (const [row, token] of tokens.entries()) {
+            // The token at which the distribution function passes the number that was drawn.
+            const [before, after] = [token - 1, token].map((i) => (i < 0 ? 0 : Number(cumulative[row * classes + i])));
+            expect(draws[row]).toBeGreaterThan((before ?? 0) - 1e-5);
+            expect(draws[row]).toBeLessThan((after ?? 0) + 1e-5);
+          }
+        }
+      }
+      // Equal logits: the first ones stay, up to the one that crosses the share.
+      const even = zeros([1, 8]);
+      expect(drawTokens(even, [0.999], 1, 0, 0.5).item()).toBe(4);
+      expect(drawTokens(even, [0.999], 1, 0, 1).item()).toBe(7);
+    });
+  });
 
   test("adam_ and gradNorm are what float64 arithmetic gives", () => {
     native.useKernels(set);
