@@ -1,4 +1,6 @@
 // Tensors from and to bytes, and what can be asked of one.
+#include <mutex>
+
 #include "engine.h"
 
 #include <ATen/Parallel.h>
@@ -113,6 +115,38 @@ at::Tensor hugeMemory(size_t length) {
   return at::empty({static_cast<int64_t>(length)}, at::TensorOptions().dtype(at::kByte));
 }
 
+// Tensors on their way from one thread of JavaScript to another, whose handles are its own.
+struct Shared {
+  std::mutex mutex;
+  std::unordered_map<int64_t, at::Tensor> tensors;
+  int64_t last = 0;
+};
+Shared& shared() {
+  static Shared* const only = new Shared;
+  return *only;
+}
+
+// share(handle) → a number for which `claim` gives the same tensor, once, in any thread of this process
+napi_value share(Engine& engine, const Arguments& arguments) {
+  const at::Tensor tensor = engine.tensor(arguments[0]).detach();
+  const std::lock_guard<std::mutex> lock(shared().mutex);
+  shared().tensors.emplace(++shared().last, tensor);
+  return fromInt64(engine.env, shared().last);
+}
+
+// claim(number) → handle; the memory is the one that was shared
+napi_value claim(Engine& engine, const Arguments& arguments) {
+  at::Tensor tensor;
+  {
+    const std::lock_guard<std::mutex> lock(shared().mutex);
+    const auto found = shared().tensors.find(toInt64(engine.env, arguments[0]));
+    if (found == shared().tensors.end()) throw CallerError("no tensor was shared under this number, or it has been claimed");
+    tensor = std::move(found->second);
+    shared().tensors.erase(found);
+  }
+  return fromTensor(engine, std::move(tensor));
+}
+
 // arena(bytes) → handle of memory that `within` gives out
 napi_value arena(Engine& engine, const Arguments& arguments) {
   const int64_t length = toInt64(engine.env, arguments[0]);
@@ -188,6 +222,8 @@ napi_value isLive(Engine& engine, const Arguments& arguments) { return fromBool(
 void defineTensors(Engine& engine, napi_value exports) {
   engine.define(exports, "fromBytes", fromBytes);
   engine.define(exports, "toBytes", toBytes);
+  engine.define(exports, "share", share);
+  engine.define(exports, "claim", claim);
   engine.define(exports, "arena", arena);
   engine.define(exports, "within", within);
   engine.define(exports, "withBytes", withBytes);

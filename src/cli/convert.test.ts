@@ -36,7 +36,7 @@ describe.skipIf(!hasGolden)(`the released CLIP-GEN${goldenNote}`, () => {
     const parts = ["--clip", file("clip_vit_b32.pt"), "--vqgan", file("vqgan_coco.pt"), "--gpt", file("gpt_coco.pt")];
     expect(await run("convert", ...parts, "--gpt-heads", "4", "-o", model)).toBe(`finished: ${model}`);
 
-    const { clip, gpt, vqgan } = await ClipGen.fromPretrained(model, { precision: "float32" });
+    const { clip, gpt, vqgan } = await ClipGen.fromPretrained(model, { precision: "float32", thread: "main" });
     expect(vqgan.config).toMatchObject({ resolution: 32, groupNormEps: 1e-5, attnResolutions: [4] });
     const embedding = noGrad(() =>
       tidy(() => {
@@ -79,7 +79,7 @@ test("parts of our own become the model that they were", async () => {
     "--save-dtype",
     "bfloat16",
   );
-  const read = await ClipGen.fromPretrained(to, { precision: "float32" });
+  const read = await ClipGen.fromPretrained(to, { precision: "float32", thread: "main" });
   expect(read.gpt.config).toEqual(model.gpt.config);
   expect(read.clip.visionModel.parameters()[0]?.dtype).toBe("bfloat16");
   expect(JSON.parse(readFileSync(join(to, "model.json"), "utf8"))).toMatchObject({

@@ -95,7 +95,7 @@ export async function runDemo(flags: DemoFlags): Promise<void> {
       process.exitCode = 130;
       return;
     }
-    const model = await ClipGen.fromPretrained(folder);
+    const model = await ClipGen.fromPretrained(folder, { thread: "main" });
     const results = await scoreScenes(model, {
       candidates,
       seed,

@@ -29,6 +29,7 @@ async function draw(
   const model = await ClipGen.fromPretrained(flags.model, {
     device: parseDevice(flags.device),
     precision: flags.precision,
+    thread: "main", // nothing else wants it
   });
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {

@@ -3,11 +3,23 @@ import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** Sentences to unit embeddings: (N, D). A sentence that is longer than CLIP's context is cut. Dispose of it when done. */
 export function embedTexts(clip: Clip, texts: readonly string[]): Tensor {
   return keep(noGrad(() => tidy(() => normalize(clip.encodeText(clip.tokenize(texts))))));
+}
+
+/** One sentence's token ids to its unit embedding: (1, D). Dispose of it when done. */
+export function embedTokens(clip: Clip, ids: readonly number[]): Tensor {
+  return keep(
+    noGrad(() =>
+      tidy(() => {
+        const tokens = Tensor.from(ids, [1, ids.length], "int64").to(clip.logitScale.device);
+        return normalize(clip.encodeText(tokens));
+      }),
+    ),
+  );
 }
 
 /** A picture's file or its bytes to its unit embedding: (1, D). Dispose of it when done. */

@@ -19,6 +19,14 @@ export type PictureOrigin = {
   model: string;
 };
 
+/** What a picture is made of. */
+export type PictureParts = {
+  pixels: Uint8Array;
+  size: number;
+  origin: PictureOrigin;
+  tokens: readonly number[];
+};
+
 /** A picture that was drawn, with where it came from. */
 export class GeneratedPicture {
   /** (size, size, 3) RGB bytes. */
@@ -28,11 +36,17 @@ export class GeneratedPicture {
   /** (h·w) VQGAN's tokens. */
   readonly tokens: readonly number[];
 
-  constructor(options: { pixels: Uint8Array; size: number; origin: PictureOrigin; tokens: readonly number[] }) {
-    this.pixels = options.pixels;
-    this.size = options.size;
-    this.origin = options.origin;
-    this.tokens = options.tokens;
+  constructor(parts: PictureParts) {
+    this.pixels = parts.pixels;
+    this.size = parts.size;
+    this.origin = parts.origin;
+    this.tokens = parts.tokens;
+  }
+
+  /** What the constructor makes this picture of again. */
+  get parts(): PictureParts {
+    const { pixels, size, origin, tokens } = this;
+    return { pixels, size, origin, tokens };
   }
 
   get score(): number {

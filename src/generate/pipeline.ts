@@ -1,39 +1,25 @@
 import { existsSync } from "node:fs";
-import { freemem } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
-import { fromPixels } from "../data/batches.ts";
 import { Clip } from "../models/clip.ts";
-import { clipInput } from "../models/clip-images.ts";
 import { Gpt } from "../models/gpt.ts";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { problemsOf, readJson, writeJson } from "../io/json.ts";
 import type { SaveOptions } from "../models/pretrained.ts";
-import { KvCache } from "../models/kv-cache.ts";
-import { cacheRows, sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { Vqgan } from "../models/vqgan.ts";
-import { normalize } from "../nn/functional.ts";
-import { noGrad } from "../tensor/autograd.ts";
-import { keep, tidy } from "../tensor/scope.ts";
-import { Tensor, type Device } from "../tensor/tensor.ts";
 import { Linear } from "../nn/layers.ts";
+import { tidy } from "../tensor/scope.ts";
+import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
-import { beamSearch } from "./beam-search.ts";
+import { drawPictures, type DrawProgress, type DrawRequest, type DrawSettings } from "./draw.ts";
+import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts } from "./embed.ts";
-import { GeneratedPicture, type PictureOrigin } from "./picture.ts";
+import type { GeneratedPicture } from "./picture.ts";
 
-export type GenerateOptions = Omit<SampleOptions, "seed"> & {
-  /** How many pictures to give back. Default 1. */
-  count?: number;
-  /** How many to draw and rank by CLIP; at least `count`. Default: `count`. */
-  candidates?: number;
-  /** Seed of the first candidate; the next ones count up. Default 0. */
-  seed?: number;
-  /** Candidates drawn at the same time. Default: 64, or as many as fit into half of the memory that is free. */
-  batchSize?: number;
-  /** Beam search with this many beams in place of sampling; gives at most as many pictures. */
-  beams?: number;
-  onProgress?: (progress: { candidates: number; of: number; tokens: number; length: number }) => void;
+export type GenerateOptions = DrawSettings & {
+  onProgress?: (progress: DrawProgress) => void;
+  /** Ends a drawing within one token. */
+  signal?: AbortSignal;
 };
 
 /**
@@ -41,8 +27,6 @@ export type GenerateOptions = Omit<SampleOptions, "seed"> & {
  * weights to 8 bits, so that a picture is drawn in about half of bfloat16's time (docs/performance.md has the loss).
  */
 export type GeneratePrecision = "auto" | "float32" | "bfloat16" | "int8";
-
-const MOST_ROWS = 64;
 
 const modelSchema = z.looseObject({ format: z.literal("clip-gen model"), version: z.literal(1) });
 
@@ -60,8 +44,12 @@ export class ClipGen {
   readonly vqgan: Vqgan;
   readonly gpt: Gpt;
   readonly name: string;
+  readonly #ownThread: boolean;
+  #thread: DrawingThread | undefined;
 
-  constructor(parts: { clip: Clip; vqgan: Vqgan; gpt: Gpt; name?: string }) {
+  /** @param parts.thread see `fromPretrained`; "main" by default */
+  constructor(parts: { clip: Clip; vqgan: Vqgan; gpt: Gpt; name?: string; thread?: "main" | "own" }) {
+    this.#ownThread = parts.thread === "own";
     this.clip = parts.clip.eval();
     this.vqgan = parts.vqgan.eval();
     this.gpt = parts.gpt.eval();
@@ -81,10 +69,14 @@ export class ClipGen {
     }
   }
 
-  /** Reads a model's folder, `model.json`, `clip/`, `vqgan/`, `gpt/`, or the one of that name in the Hub's cache. */
+  /**
+   * Reads a model's folder, `model.json`, `clip/`, `vqgan/`, `gpt/`, or the one of that name in the Hub's cache.
+   * @param options.thread where pictures are drawn: in a thread of its "own", with the same memory for the weights, while
+   * the event loop here stays free; on the "main" one, which is blocked for as long as a token takes
+   */
   static async fromPretrained(
     path: string,
-    options: { device?: Device; precision?: GeneratePrecision } = {},
+    options: { device?: Device; precision?: GeneratePrecision; thread?: "main" | "own" } = {},
   ): Promise<ClipGen> {
     const folder = resolveModelPath(path);
     const file = join(folder, "model.json");
@@ -96,13 +88,20 @@ export class ClipGen {
       Vqgan.fromPretrained(join(folder, "vqgan")),
       Gpt.fromPretrained(join(folder, "gpt")),
     ]);
-    const model = new ClipGen({ clip, vqgan, gpt, name: basename(resolve(folder)) });
+    const model = new ClipGen({
+      clip,
+      vqgan,
+      gpt,
+      name: basename(resolve(folder)),
+      thread: options.thread ?? "own",
+    });
     if (options.device) model.to(options.device);
     return model.setPrecision(options.precision ?? "auto");
   }
 
   /** Decides what the networks compute in; int8 is for good, and such a model cannot be saved. */
   setPrecision(precision: GeneratePrecision): this {
+    this.#endThread();
     const { dtype } = choosePrecision(precision === "int8" ? "auto" : precision, this.device);
     const computeDtype = dtype === "bfloat16" ? "bfloat16" : "float32";
     for (const network of [this.clip, this.vqgan, this.gpt]) network.setComputeDtype(computeDtype);
@@ -125,6 +124,7 @@ export class ClipGen {
   }
 
   to(device: Device): this {
+    this.#endThread();
     for (const network of [this.clip, this.vqgan, this.gpt]) network.to(device);
     return this;
   }
@@ -139,14 +139,19 @@ export class ClipGen {
    * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
    */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
-    using condition = this.embedText([prompt]);
-    return await this.#draw(condition, prompt, options);
+    const ids = tidy(() => this.clip.tokenize([prompt]).toNumbers());
+    return await this.#draw({ ids }, prompt, options);
   }
 
   /** Draws pictures like a picture: a file's path or its bytes. */
   async vary(picture: string | Uint8Array, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
-    using condition = await this.embedImage(picture);
-    return await this.#draw(condition, typeof picture === "string" ? basename(picture) : "picture", options);
+    return await this.#draw({ picture }, typeof picture === "string" ? basename(picture) : "picture", options);
+  }
+
+  /** The networks have changed: the next drawing starts a thread that knows them. */
+  #endThread(): void {
+    void this.#thread?.close();
+    this.#thread = undefined;
   }
 
   /** Sentences to unit embeddings: (N, D). Dispose of the tensor when done. */
@@ -159,91 +164,19 @@ export class ClipGen {
     return await embedPicture(this.clip, picture);
   }
 
-  async #draw(condition: Tensor, prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const { count = 1, candidates = count, seed = 0, beams, guidanceScale = 1 } = options;
-    const { batchSize = this.#rowsThatFit(cacheRows(1, guidanceScale)) } = options;
-    requireCounts({ count, candidates, batchSize });
-    if (!Number.isSafeInteger(seed)) throw new RangeError(`seed is ${seed}, expected a whole number`);
-    if (candidates < count)
-      throw new RangeError(`${count} pictures need at least as many candidates, got ${candidates}`);
-    const { temperature = 1, topK, topP = 0.9 } = options;
-    const settings = { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
-    const described = { prompt, ...settings, model: this.name };
-    if (beams !== undefined) {
-      const signal = options.signal && { signal: options.signal };
-      const found = await beamSearch(this.gpt, condition, { beams, guidanceScale, ...signal });
-      const rows = found.slice(0, count).map((beam) => beam.tokens);
-      return this.#decode(rows, condition, (_, score) => ({
-        prompt,
-        seed: 0,
-        beams,
-        guidanceScale,
-        score,
-        model: this.name,
-      }));
-    }
-    const pictures: GeneratedPicture[] = [];
-    for (let start = 0; start < candidates; start += batchSize) {
-      const rows = Math.min(batchSize, candidates - start);
-      const seeds = Array.from({ length: rows }, (_, i) => seed + start + i);
-      const tokens: number[][] = Array.from({ length: rows }, () => []);
-      using batch = keep(tidy(() => condition.expand([rows, -1]).contiguous()));
-      for await (const column of sampleTokens(this.gpt, batch, {
-        ...settings,
-        seed: seeds,
-        ...(options.signal && { signal: options.signal }),
-      })) {
-        for (const [row, token] of column.entries()) tokens[row]?.push(token);
-        const done = tokens[0]?.length ?? 0;
-        options.onProgress?.({
-          candidates: start + rows,
-          of: candidates,
-          tokens: done,
-          length: this.gpt.config.tokenCount,
-        });
-      }
-      const origin = (row: number, score: number): PictureOrigin => ({ ...described, seed: seeds[row] ?? seed, score });
-      pictures.push(...this.#decode(tokens, condition, origin));
-    }
-    return pictures.sort((a, b) => b.score - a.score).slice(0, count);
+  /** Ends the thread that draws, if there is one. The process can also end by itself. */
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.close();
   }
 
-  /** Pictures whose keys and values fit into half of the memory that is free. */
-  #rowsThatFit(rowsAPicture: number): number {
-    const { layers, width } = this.gpt.config;
-    const bytesPerNumber = this.gpt.computeDtype === "float32" ? 4 : 2;
-    const row = KvCache.bytesPerRow({ layers, width, length: this.gpt.positions, bytesPerNumber });
-    return Math.max(1, Math.min(MOST_ROWS, Math.floor(freemem() / 2 / (row * rowsAPicture))));
-  }
-
-  /** Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation. */
-  #decode(
-    tokens: readonly (readonly number[])[],
-    condition: Tensor,
-    origin: (row: number, score: number) => PictureOrigin,
-  ): GeneratedPicture[] {
-    const side = this.vqgan.tokenGrid();
-    const size = this.vqgan.config.resolution;
-    const { pixels, scores } = noGrad(() =>
-      tidy(() => {
-        const indices = Tensor.from(tokens.flat(), [tokens.length, side, side], "int64").to(this.device);
-        const images = this.vqgan.decode(indices).clamp(-1, 1);
-        const seen = normalize(this.clip.encodeImage(clipInput(images, this.clip.config)));
-        return { pixels: fromPixels(images), scores: seen.matmul(condition.t()).flatten().toNumbers() };
-      }),
-    );
-    const bytes = size * size * 3;
-    return tokens.map((row, i) => {
-      const own = pixels.subarray(i * bytes, (i + 1) * bytes);
-      return new GeneratedPicture({ pixels: own, size, tokens: row, origin: origin(i, scores[i] ?? Number.NaN) });
-    });
-  }
-}
-
-function requireCounts(counts: Record<string, number>): void {
-  for (const [name, value] of Object.entries(counts)) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`${name} is ${value}, expected a whole number from 1`);
-    }
+  async #draw(subject: DrawRequest["subject"], prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
+    const { onProgress, signal, ...settings } = options;
+    const request: DrawRequest = { subject, prompt, model: this.name, settings };
+    const hooks = { onProgress, signal };
+    if (!this.#ownThread) return await drawPictures(this, request, hooks);
+    this.#thread ??= new DrawingThread(this);
+    return await this.#thread.draw(request, hooks);
   }
 }

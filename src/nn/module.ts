@@ -87,6 +87,16 @@ export abstract class Module {
     }
   }
 
+  /** Takes tensors as they are for its own, also ones that it has no place for yet, such as the scales of int8 weights. */
+  adopt(state: StateDict): void {
+    for (const [name, module] of this.#named("")) {
+      for (const [key, tensor] of state) {
+        const own = key.startsWith(name) ? key.slice(name.length) : "";
+        if (own !== "" && !own.includes(".")) Reflect.set(module, camelCase(own), tensor);
+      }
+    }
+  }
+
   /** How weights fit this network, without taking them. */
   compare(given: Shaped): Mismatch {
     const own = this.stateDict();
@@ -165,6 +175,11 @@ export abstract class Module {
     return this;
   }
 
+  *#named(prefix: string): Generator<[prefix: string, module: Module]> {
+    yield [prefix, this];
+    for (const { name, part } of this.#parts()) yield* part.#named(`${prefix}${name}.`);
+  }
+
   #parts(): { name: string; part: Module }[] {
     return Object.entries(this).flatMap(([key, value]: [string, unknown]) => {
       const name = snakeCase(key);
@@ -193,6 +208,11 @@ function replacement(old: Tensor, values: Tensor): Tensor {
 
 function parameterDType(given: DType, wanted: WeightDType = "auto"): DType {
   return wanted === "auto" && (given === "float16" || given === "bfloat16") ? given : "float32";
+}
+
+/** `token_embedding` → `tokenEmbedding`. */
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** `tokenEmbedding` → `token_embedding`. */

@@ -24,6 +24,9 @@ export type Native = {
   call<Result>(operator: number, ...args: Argument[]): Result;
   fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: string): Handle;
   toBytes(tensor: Handle): ArrayBuffer;
+  /** A number for which `claim` gives the same tensor, in the same memory, once, in any thread of this process. */
+  share(tensor: Handle): number;
+  claim(shared: number): Handle;
   /** Memory on the CPU for many tensors, quick to fill; `within` makes tensors in it, at multiples of 64 bytes. */
   arena(bytes: number): Handle;
   within(arena: Handle, offset: number, shape: readonly number[], dtype: string): Handle;

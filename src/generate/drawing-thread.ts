@@ -1,0 +1,83 @@
+import { Worker } from "node:worker_threads";
+import { shareState } from "../nn/share.ts";
+import { threadCount } from "../tensor/engine.ts";
+import type { DrawHooks, DrawRequest, Networks } from "./draw.ts";
+import { GeneratedPicture } from "./picture.ts";
+import type { FromWorker, SharedNetwork, ToWorker, WorkerData } from "./worker.ts";
+
+type Waiting = {
+  hooks: DrawHooks;
+  resolve: (pictures: GeneratedPicture[]) => void;
+  reject: (reason: unknown) => void;
+};
+
+/**
+ * A thread that draws with networks in this one's memory, so that the event loop here stays free. One request after the
+ * other; the process may end while none is under way.
+ */
+export class DrawingThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #last = 0;
+
+  constructor({ clip, vqgan, gpt }: Networks) {
+    const workerData: WorkerData = {
+      clip: shared(clip, clip.config),
+      vqgan: shared(vqgan, vqgan.config),
+      gpt: shared(gpt, gpt.config),
+      threads: threadCount(),
+    };
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, execArgv: [] });
+    this.#worker.on("message", (message: FromWorker) => this.#hear(message));
+    this.#worker.on("error", (error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new Error("the thread that draws has ended")));
+    this.#worker.unref();
+  }
+
+  /** As `drawPictures`, over there. */
+  async draw(request: DrawRequest, hooks: DrawHooks): Promise<GeneratedPicture[]> {
+    const { signal } = hooks;
+    signal?.throwIfAborted();
+    const id = ++this.#last;
+    const cancel = (): void => this.#send({ id, cancel: true });
+    signal?.addEventListener("abort", cancel, { once: true });
+    this.#worker.ref();
+    try {
+      return await new Promise<GeneratedPicture[]>((resolve, reject) => {
+        this.#waiting.set(id, { hooks, resolve, reject });
+        this.#send({ id, request });
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      this.#waiting.delete(id);
+      if (this.#waiting.size === 0) this.#worker.unref();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message, []);
+  }
+
+  #hear(message: FromWorker): void {
+    const waiting = this.#waiting.get(message.id);
+    if (!waiting) return;
+    if ("progress" in message) waiting.hooks.onProgress?.(message.progress);
+    else if ("pictures" in message) waiting.resolve(message.pictures.map((parts) => new GeneratedPicture(parts)));
+    else waiting.reject(message.error);
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+  }
+}
+
+function shared<Config>(network: Networks[keyof Networks], config: Config): SharedNetwork<Config> {
+  return { config, computeDtype: network.computeDtype, state: shareState(network) };
+}
