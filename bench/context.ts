@@ -9,11 +9,15 @@ export type Context = {
   peers: readonly PythonPeer[];
   /** Scales rounds and seconds, 1 for a full run. */
   effort: number;
+  /** Of weights, data and draws. */
+  seed: number;
+  /** In place of each training benchmark's own. */
+  batch: number | undefined;
 };
 
-/** What this machine would train in; float32 always, so that every machine has a common figure. */
-export function precisions(): Precision[] {
-  return choosePrecision("auto", "cpu").dtype === "bfloat16" ? ["float32", "bfloat16"] : ["float32"];
+/** What this machine would compute in. */
+export function bestPrecision(): Precision {
+  return choosePrecision("auto", "cpu").dtype === "bfloat16" ? "bfloat16" : "float32";
 }
 
 /** A plan cut down to the effort. */

@@ -4,47 +4,49 @@ import { Random } from "../src/random.ts";
 import { Gpt } from "../src/models/gpt.ts";
 import { gptPresets, type GptConfig } from "../src/models/gpt-config.ts";
 import { gptStage } from "../src/train/gpt.ts";
-import { precisions, type Context, type Precision } from "./context.ts";
+import { bestPrecision, type Context } from "./context.ts";
 import type { Measurement } from "./measure.ts";
-import { compareSteps } from "./training-step.ts";
+import { compareWork } from "./training-step.ts";
 
 const TOKENS = 256;
-const CODES = 1024;
 const EMBEDDING = 512;
 
 const networks = [
-  { name: "tiny (6×256)", size: gptPresets.tiny, batch: 8 },
-  { name: "small (8×384)", size: gptPresets.small, batch: 4 },
-  { name: "12×512", size: { layers: 12, heads: 8, width: 512, dropout: 0.1 }, batch: 2 },
+  { name: "12×512", size: { layers: 12, heads: 8, width: 512, dropout: 0.1 }, batch: 8, codes: 1024, seconds: 60 },
+  { name: "24×1024", size: gptPresets.paper, batch: 4, codes: 16_384, seconds: 90 },
 ];
 
 /** A step of `train gpt` as it is: batch, forward, backward, clipping, AdamW. */
 export async function measureGpt(context: Context): Promise<Measurement[]> {
   const results: Measurement[] = [];
-  for (const precision of precisions()) {
-    for (const network of networks) results.push(await measureNetwork(context, { ...network, precision }));
-  }
+  for (const network of networks) results.push(await measureNetwork(context, network));
   return results;
 }
 
-async function measureNetwork(
-  context: Context,
-  network: (typeof networks)[number] & { precision: Precision },
-): Promise<Measurement> {
-  const { name, size, batch, precision } = network;
-  const model = { ...size, codebookSize: CODES, tokenCount: TOKENS, conditionDim: EMBEDDING };
+async function measureNetwork(context: Context, network: (typeof networks)[number]): Promise<Measurement> {
+  const { name, size, codes } = network;
+  const batch = context.batch ?? network.batch;
+  const precision = bestPrecision();
+  const model = { ...size, codebookSize: codes, tokenCount: TOKENS, conditionDim: EMBEDDING };
   using gpt = new Gpt(model);
-  const config = gptTraining.parse({ batchSize: batch, precision });
-  const stage = gptStage({ gpt, data: randomSet(64), config });
+  const config = gptTraining.parse({ batchSize: batch, precision, seed: context.seed });
+  const stage = gptStage({ gpt, data: randomSet(64, codes, context.seed), config });
   let number = 0;
-  return await compareSteps(context, {
-    name: `GPT ${name}, ${batch}×${TOKENS} tokens, ${precision}`,
+  const peer = (label: string, dtype: string, goal: number) => ({
+    label,
+    workload: "gpt",
+    settings: { model, optimizer: config, batch, dtype },
+    goal,
+  });
+  return await compareWork(context, {
+    name: `train GPT ${name}, ${batch}×${TOKENS} tokens, ${precision}`,
     flops: batch * stepFlops(gpt, model),
     items: { count: batch * TOKENS, name: "tokens" },
     precision,
     step: () => void stage.step(number++),
-    peer: { workload: "gpt", settings: { model, optimizer: config, batch, dtype: precision } },
-    plan: { rounds: 20, count: 1, seconds: 32 / precisions().length },
+    shareGoal: 0.7,
+    peers: [peer("float32", "float32", 5), peer("bfloat16 autocast", "bfloat16", 1.6)],
+    plan: { rounds: 6, count: 1, seconds: network.seconds },
   });
 }
 
@@ -57,16 +59,16 @@ function stepFlops(gpt: Gpt, { codebookSize, tokenCount, layers, width }: GptCon
   return tokenCount * (6 * multiplied + 12 * layers * width * tokenCount);
 }
 
-function randomSet(count: number): EncodedSet {
-  const random = new Random(0, "bench");
+function randomSet(count: number, codes: number, seed: number): EncodedSet {
+  const random = new Random(seed, "bench");
   const side = Math.sqrt(TOKENS);
   return {
     count,
     views: 1,
     grid: [side, side],
-    codebookSize: CODES,
+    codebookSize: codes,
     embedDim: EMBEDDING,
-    tokens: Int32Array.from({ length: count * TOKENS }, () => random.int(CODES)),
+    tokens: Int32Array.from({ length: count * TOKENS }, () => random.int(codes)),
     embeddings: new Float32Array(count * EMBEDDING).fill(EMBEDDING ** -0.5),
     names: Array.from({ length: count }, (_, i) => String(i)),
   };

@@ -16,6 +16,8 @@ export type Measurement = {
   /** Further figures of ours. */
   details: Record<string, number>;
   peers: Peer[];
+  /** What it is meant to reach: a share of the machine's limit, and by peer's label how many times as fast. */
+  goals?: { share?: number; ratios?: Record<string, number> };
 };
 
 /** `ratio`: how many times as fast as this peer ours is. What broke down has an error and no figures. */

@@ -5,13 +5,15 @@ import type { Runner } from "./measure.ts";
 
 // This file runs as dist-bench/bench/python.js.
 const SERVER = fileURLToPath(new URL("../../bench/peer/main.py", import.meta.url));
-const LONGEST_ANSWER = 180_000; // ms
+const LONGEST_ANSWER = 300_000; // ms
 
 type Answer = { times: number[] } | { error: string };
 
 /** A Python with PyTorch that measures what it is told, in a process of its own. */
 export class PythonPeer {
   readonly name: string;
+  readonly version: string;
+  readonly #options: { python: string; version: string; threads: number };
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
   #complaints = "";
@@ -19,6 +21,8 @@ export class PythonPeer {
   constructor(options: { python: string; version: string; threads: number }) {
     const { python, version, threads } = options;
     this.name = `PyTorch ${version}`;
+    this.version = version;
+    this.#options = options;
     this.#child = spawn(python, ["-B", SERVER, String(threads)]);
     // A write to a process that has died shows up as a missing answer.
     this.#child.stdin.on("error", () => {});
@@ -32,6 +36,11 @@ export class PythonPeer {
   /** What `bench/peer/` calls `workload`, with these settings. */
   runner(workload: string, settings: unknown): Runner {
     return { name: this.name, run: (count) => this.#ask({ workload, settings, count }) };
+  }
+
+  /** The same in a process of its own, whose memory goes with it. */
+  fresh(): PythonPeer {
+    return new PythonPeer(this.#options);
   }
 
   close(): void {
@@ -48,6 +57,13 @@ export class PythonPeer {
     if ("error" in answer) throw new Error(answer.error);
     return answer.times;
   }
+}
+
+/** The peer that users would take. */
+export function newest(peers: readonly PythonPeer[]): PythonPeer | undefined {
+  const order = (peer: PythonPeer): number =>
+    Number(/^\d+\.\d+/.exec(peer.version)?.[0].replace(/\.(\d)$/, ".0$1") ?? 0);
+  return peers.toSorted((a, b) => order(b) - order(a))[0];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Measurement } from "./measure.ts";
+import type { Measurement, Peer } from "./measure.ts";
 
 export type Machine = {
   cpu: string;
@@ -15,29 +15,39 @@ export function machineLine(machine: Machine): string {
   return `${cpu}, ${cores} cores, ${threads} threads, ${memoryGiB} GiB, Node ${node}, libtorch ${libtorch}`;
 }
 
-/** The results as a table in Markdown that also reads well in a terminal. × says how many times as fast ours is. */
+/** The results as a table in Markdown that also reads well in a terminal; goals stand in brackets. */
 export function table(results: readonly Measurement[], machine: Machine): string {
-  const peers = [...new Set(results.flatMap((line) => line.peers.map((peer) => peer.name)))];
-  const head = ["", "", `clip-gen (libtorch ${machine.libtorch})`, "of peak", ...peers.flatMap((name) => [name, "×"])];
+  const head = ["", "", `clip-gen (libtorch ${machine.libtorch})`, "of the limit", "times as fast as"];
   const rows = results.map((line) => [
     line.name,
     line.unit,
     cell(line, line.ours, line.details),
-    line.shareOfPeak === undefined ? "" : `${(line.shareOfPeak * 100).toFixed(0)} %`,
-    ...peers.flatMap((name) => {
-      const peer = line.peers.find((candidate) => candidate.name === name);
-      return [cell(line, peer?.value, peer?.details), peer?.ratio?.toFixed(2) ?? "–"];
-    }),
+    line.shareOfPeak === undefined ? "" : `${line.shareOfPeak.toFixed(2)}${goal(line.goals?.share)}`,
+    line.peers.map((peer) => against(line, peer)).join("; "),
   ]);
   const widths = head.map((title, column) =>
     Math.max(...[title, ...rows.map((row) => row[column] ?? "")].map(lengthOf)),
   );
   const line = (cells: readonly string[]): string => {
-    const padded = cells.map((text, i) => (i < 2 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0)));
+    const padded = cells.map((text, i) => (isText(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0)));
     return `| ${padded.join(" | ")} |`;
   };
-  const rule = widths.map((width, i) => (i < 2 ? "-".repeat(width) : `${"-".repeat(Math.max(1, width - 1))}:`));
+  const rule = widths.map((width, i) => (isText(i) ? "-".repeat(width) : `${"-".repeat(Math.max(1, width - 1))}:`));
   return [line(head), `| ${rule.join(" | ")} |`, ...rows.map(line)].join("\n");
+}
+
+function against({ goals }: Measurement, { name, ratio, error }: Peer): string {
+  if (ratio === undefined) return `${name}: ${error === undefined ? "–" : "broke down"}`;
+  const wanted = Object.entries(goals?.ratios ?? {}).find(([label]) => name.endsWith(label));
+  return `${name} ${ratio.toFixed(2)}×${goal(wanted?.[1])}`;
+}
+
+function isText(column: number): boolean {
+  return column < 2 || column === 4;
+}
+
+function goal(value: number | undefined): string {
+  return value === undefined ? "" : ` (≥ ${value})`;
 }
 
 /** A value, with the 99th percentile where the unit announces it. */

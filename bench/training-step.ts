@@ -1,21 +1,17 @@
 import { type Context, plan, type Precision } from "./context.ts";
 import { peakProduct } from "./matmul.ts";
-import {
-  alternate,
-  compareTimes,
-  median,
-  own,
-  roundwise,
-  type Measurement,
-  type Plan,
-  type Samples,
-} from "./measure.ts";
+import { alternate, median, own, roundwise, type Measurement, type Peer, type Plan, type Samples } from "./measure.ts";
+import { newest } from "./python.ts";
+
+/** What a user would otherwise run: a workload of `bench/peer/`, by a label for the table. */
+export type PeerWork = { label: string; workload: string; settings: unknown; goal?: number };
 
 /**
- * Times one training step, ours against the peers', with a large matrix product in every round: the share of the peak is
- * the median over the rounds of step rate to product rate.
+ * Times one piece of work, ours against each peer by itself, with a large matrix product in every round: the share of the
+ * peak is the median over the rounds of work rate to product rate. Every peer has a process of its own, which ends before
+ * the next one begins, since two large networks may not fit into memory.
  */
-export async function compareSteps(
+export async function compareWork(
   context: Context,
   options: {
     name: string;
@@ -25,31 +21,58 @@ export async function compareSteps(
     items: { count: number; name: string };
     precision: Precision;
     step: () => void;
-    peer: { workload: string; settings: unknown };
+    peers: readonly PeerWork[];
     plan: Plan;
+    shareGoal?: number;
   },
 ): Promise<Measurement> {
-  const { name, flops, items, precision, peer } = options;
+  const { name, flops, items, precision } = options;
   using peak = peakProduct(precision);
-  const runners = [
-    own("clip-gen", options.step),
-    own("peak", peak.step),
-    ...context.peers.map((python) => python.runner(peer.workload, peer.settings)),
-  ];
-  const [mine, product, ...others] = await alternate(runners, plan(context, options.plan));
-  if (!mine || !product) throw new Error("nothing ran");
-  const result = compareTimes([mine, ...others], { name, unit: "ms", perMillisecond: 1 });
-  const share = (of: Samples): number =>
-    roundwise(of, product, (steps, products) => (flops / median(steps)) * (Math.min(...products) / peak.flops));
-  result.shareOfPeak = share(mine);
-  Object.assign(result.details, {
-    flops,
-    gflops: flops / result.ours / 1e6,
-    [`${items.name}PerSecond`]: (items.count / result.ours) * 1000,
-  });
-  for (const [i, found] of result.peers.entries()) {
-    const samples = others[i];
-    if (samples?.error === undefined && samples) found.shareOfPeak = share(samples);
+  const ours: Samples[] = [];
+  const products: Samples[] = [];
+  const peers: Peer[] = [];
+  const python = newest(context.peers);
+  const rivals = python ? options.peers : [];
+  for (const rival of rivals.length > 0 ? rivals : [undefined]) {
+    const process = rival && python?.fresh();
+    const runners = [own("clip-gen", options.step), own("peak", peak.step)];
+    if (rival && process) runners.push(process.runner(rival.workload, rival.settings));
+    const [mine, product, other] = await alternate(runners, plan(context, options.plan));
+    process?.close();
+    if (!mine || !product) throw new Error("nothing ran");
+    if (mine.error !== undefined) throw new Error(`${name}: ${mine.error}`);
+    ours.push(mine);
+    products.push(product);
+    if (!rival || !other) continue;
+    const label = `${other.name} ${rival.label}`;
+    if (other.error !== undefined) peers.push({ name: label, error: other.error });
+    else
+      peers.push({
+        name: label,
+        value: median(other.rounds.flat()),
+        ratio: roundwise(mine, other, (a, b) => median(b) / median(a)),
+      });
   }
-  return result;
+  const mine: Samples = { name: "clip-gen", rounds: ours.flatMap(({ rounds }) => rounds) };
+  const product: Samples = { name: "peak", rounds: products.flatMap(({ rounds }) => rounds) };
+  const time = median(mine.rounds.flat());
+  return {
+    name,
+    unit: "ms",
+    ours: time,
+    shareOfPeak: roundwise(mine, product, (steps, ref) => (flops / median(steps)) * (Math.min(...ref) / peak.flops)),
+    details: {
+      flops,
+      gflops: flops / time / 1e6,
+      [`${items.name}PerSecond`]: (items.count / time) * 1000,
+      samples: mine.rounds.flat().length,
+    },
+    peers,
+    goals: {
+      ...(options.shareGoal !== undefined && { share: options.shareGoal }),
+      ratios: Object.fromEntries(
+        options.peers.flatMap(({ label, goal }) => (goal === undefined ? [] : [[label, goal]])),
+      ),
+    },
+  };
 }

@@ -12,9 +12,19 @@ import torch
 
 import gpt
 import limits
+import picture
+import sample
 import vqgan
 
-WORKLOADS = {"matmul": limits.matmul, "read": limits.read, "add": limits.add, "gpt": gpt.workload, "vqgan": vqgan.workload}
+WORKLOADS = {
+    "matmul": limits.matmul,
+    "read": limits.read,
+    "add": limits.add,
+    "gpt": gpt.workload,
+    "vqgan": vqgan.workload,
+    "sample": sample.workload,
+    "picture": picture.workload,
+}
 
 
 def main():

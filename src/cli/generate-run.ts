@@ -1,7 +1,6 @@
 import { writeFileExclusive } from "../io/atomic.ts";
 import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
-import { pictureGrid } from "../data/picture-grid.ts";
 import { ClipGen, type GenerateOptions } from "../generate/pipeline.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -55,6 +54,7 @@ async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags)
   }
   const size = pictures[0]?.size ?? 0;
   const columns = Math.ceil(Math.sqrt(pictures.length));
+  const { pictureGrid } = await import("../data/picture-grid.ts");
   const grid = await pictureGrid(Buffer.concat(pictures.map((picture) => picture.pixels)), { size, columns });
   const file = writeFileExclusive(output, grid.png);
   return pictures.map(({ seed, score }) => ({ file, seed, score }));

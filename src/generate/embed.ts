@@ -1,4 +1,3 @@
-import { clipPreprocess } from "../data/clip-preprocess.ts";
 import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -24,6 +23,8 @@ export function embedTokens(clip: Clip, ids: readonly number[]): Tensor {
 
 /** A picture's file or its bytes to its unit embedding: (1, D). Dispose of it when done. */
 export async function embedPicture(clip: Clip, picture: string | Uint8Array): Promise<Tensor> {
+  // Only pictures need what reads them, and it takes a while to load.
+  const { clipPreprocess } = await import("../data/clip-preprocess.ts");
   const input = await clipPreprocess(picture, clip.config);
   try {
     return keep(noGrad(() => tidy(() => normalize(clip.encodeImage(input.to(clip.logitScale.device))))));

@@ -1,4 +1,3 @@
-import sharp from "sharp";
 import { writeFileExclusive } from "../io/atomic.ts";
 import { addPngText } from "../io/png-text.ts";
 
@@ -60,6 +59,8 @@ export class GeneratedPicture {
   /** The picture as PNG; its origin stands in the text `clip-gen`, as JSON. */
   async toPng(): Promise<Uint8Array> {
     const { pixels, size } = this;
+    // Only now: it takes a tenth of a second to load, before which the first token can be there.
+    const { default: sharp } = await import("sharp");
     const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
       .png()
       .toBuffer();
