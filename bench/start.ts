@@ -16,6 +16,13 @@ import { median, type Measurement } from "./measure.ts";
 
 const command = fileURLToPath(new URL("../../bin/clip-gen.js", import.meta.url));
 
+/** Milliseconds that Node takes with these arguments. */
+function duration(args: readonly string[]): number {
+  const start = performance.now();
+  execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+  return performance.now() - start;
+}
+
 /** `clip-gen generate` with a small model, from the command to the picture, beside Node's own start. */
 export async function measureStart({ effort }: Context): Promise<Measurement[]> {
   const folder = mkdtempSync(join(tmpdir(), "clip-gen-start-"));
@@ -30,14 +37,9 @@ export async function measureStart({ effort }: Context): Promise<Measurement[]> 
     await new ClipGen({ clip: new Clip(clipConfig, tokenizer), vqgan, gpt }).savePretrained(folder);
     const output = join(folder, "picture.png");
     const rounds = Math.max(3, Math.round(7 * effort));
-    const time = (args: string[]): number => {
-      const start = performance.now();
-      execFileSync(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
-      return performance.now() - start;
-    };
     const generate = [command, "generate", "a red circle", "--model", folder, "--output", output];
     const [ours, node] = [generate, ["-e", "0"]].map((args) =>
-      median(Array.from({ length: rounds }, () => time(args))),
+      median(Array.from({ length: rounds }, () => duration(args))),
     );
     return [
       {

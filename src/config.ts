@@ -78,6 +78,13 @@ export const gptTraining = common.extend({
   betas: z.tuple([share, share]).default([0.9, 0.95]).describe("Adam's decay rates"),
   weightDecay: z.number().min(0).default(0.01).describe("AdamW's decay; 0 is Adam"),
   embeddingNoise: z.number().min(0).default(0.5).describe("length of the random vector added to a unit embedding"),
+  accumulate: count
+    .default(1)
+    .describe("parts that a batch is computed in, one after the other: less memory for activations, the same step"),
+  checkpointActivations: z
+    .boolean()
+    .default(false)
+    .describe("keep only what goes into every block, and compute blocks again on the way back"),
   conditionDrop: share.default(0.1).describe("share of embeddings left out, for guidance"),
   objective: objective.prefault({}),
 });

@@ -22,6 +22,8 @@ type Engine = {
   blas: string[];
   devices: string[];
   threads: number;
+  /** The set of native/kernels that this CPU runs. */
+  kernels: string;
   gflops: { float32: number; bfloat16: number };
 };
 
@@ -88,10 +90,15 @@ function builtWith(): Built | undefined {
 }
 
 async function examineEngine(): Promise<Engine> {
-  const { engineInfo, availableDevices, threadCount } = await import("../tensor/engine.ts");
+  const { engineInfo, availableDevices, kernelSet, threadCount } = await import("../tensor/engine.ts");
   const { matmulGflops } = await import("../train/calibrate.ts");
   const gflops = { float32: matmulGflops("float32"), bfloat16: matmulGflops("bfloat16") };
-  const engine = { libtorch: engineInfo().version, devices: availableDevices(), threads: threadCount() };
+  const engine = {
+    libtorch: engineInfo().version,
+    devices: availableDevices(),
+    threads: threadCount(),
+    kernels: kernelSet(),
+  };
   return { ...engine, gflops, blas: loadedBlas() };
 }
 
@@ -134,14 +141,27 @@ function print(report: Report): void {
     const { float32, bfloat16 } = engine.gflops;
     lines.push(
       ["libtorch", engine.libtorch],
-      ["BLAS", engine.blas.join(", ") || "inside libtorch"],
+      ["BLAS", `${engine.blas.join(", ") || "inside libtorch"}${blasCore()}`],
+      ["kernels", engine.kernels],
       ["devices", engine.devices.join(", ")],
-      ["threads", String(engine.threads)],
+      ["threads", `${engine.threads}, ${threadReason()}`],
       ["matrix product", `${float32.toFixed(0)} GFLOP/s in float32, ${bfloat16.toFixed(0)} in bfloat16 (1024³)`],
     );
   } else lines.push(["libtorch", "not usable"]);
   for (const [name, value] of lines) console.log(`${name.padEnd(16)}${value}`);
   for (const advice of report.advice) console.log(`\n! ${advice}`);
+}
+
+/** Which kernels OpenBLAS was told to take, and who told it. */
+function blasCore(): string {
+  const core = process.env["OPENBLAS_CORETYPE"];
+  return core === undefined ? "" : ` with kernels for ${core} (OPENBLAS_CORETYPE)`;
+}
+
+function threadReason(): string {
+  return process.env["OMP_NUM_THREADS"] === undefined
+    ? "one a core; OMP_NUM_THREADS changes it"
+    : `as OMP_NUM_THREADS=${process.env["OMP_NUM_THREADS"]} asks`;
 }
 
 function gib(bytes: number): number {

@@ -18,6 +18,11 @@ export function setThreadCount(count: number): void {
   native.setThreads(count);
 }
 
+/** The kernels of `native/kernels/` that are in use unless a test chose others: the newest that this CPU runs. */
+export function kernelSet(): string {
+  return process.env["CLIP_GEN_KERNELS"] ?? native.kernels().at(-1) ?? "portable";
+}
+
 /** The version of libtorch and how it was built. */
 export function engineInfo(): { version: string; configuration: string } {
   return { version: native.version(), configuration: native.configuration() };

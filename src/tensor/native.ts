@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { cpuFlags, openblasCore } from "./cpu.ts";
 
 /** A number that names a tensor or a generator inside the add-on. */
 export type Handle = number;
@@ -84,6 +85,9 @@ function load(): Native {
       `the native add-on has not been built (${path} is missing). Run: npx clip-gen doctor --build`,
     );
   }
+  // Before a library reads it.
+  const core = openblasCore(cpuFlags(), cpus()[0]?.model ?? "");
+  if (core !== undefined) process.env["OPENBLAS_CORETYPE"] ??= core;
   try {
     const native: Native = createRequire(import.meta.url)(path);
     // libtorch 1.13 takes one thread on some virtual machines; the system knows better how many cores there are.

@@ -6,6 +6,7 @@ import { BatchOrder, Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import type { Gpt } from "../models/gpt.ts";
+import { checkpointedForward } from "../models/gpt-checkpoint.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { Adam } from "../optim/adam.ts";
@@ -58,18 +59,19 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     const learnt = learning?.embed(batch, number);
     const embedding = learnt?.embedding ?? batch.embedding; // (B, D)
     const condition = dropConditions(addNoise(embedding, config.embeddingNoise), config.conditionDrop);
-    // The condition stands before the first token, and the last token predicts nothing.
-    const logits = gpt.forward(batch.tokens.narrow(1, 0, batch.tokens.size(1) - 1), condition); // (B, L, V)
-    const prediction = { ...batch, logits, embedding, textEmbedding: learnt?.textEmbedding };
-    const judges = { vqgan: options.vqgan, clip: options.clip, grid: data.grid };
-    const { loss, terms } = gptObjective(prediction, config.objective, judges);
+    const whole = { ...batch, embedding, condition, textEmbedding: learnt?.textEmbedding };
     optimizer.zeroGrad();
-    loss.backward();
+    const sums = new Map<string, number>();
+    for (const part of partsOf(whole, config.accumulate)) {
+      const share = part.tokens.size(0) / batch.tokens.size(0);
+      const terms = tidy(() => learnFrom(part, share, options));
+      for (const [name, value] of Object.entries(terms)) sums.set(name, (sums.get(name) ?? 0) + value * share);
+    }
     const lr = rate(number);
     const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
-    const values = Object.entries(terms).map(([name, term]) => [name, term.item()]);
-    return { loss: loss.item(), lr, grad_norm: gradNorm, ...Object.fromEntries(values) };
+    const { loss = Number.NaN, ...terms } = Object.fromEntries(sums);
+    return { loss, lr, grad_norm: gradNorm, ...terms };
   };
 
   const { vqgan } = options;
@@ -82,6 +84,44 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     step: (number) => tidy(() => step(number)),
     ...(vqgan && { samples: async () => [await withAverage(ema, () => drawnSample({ gpt, vqgan, data }))] }),
   };
+}
+
+type Part = EncodedBatch & { condition: Tensor; textEmbedding: Tensor | undefined };
+
+/** A batch in several parts, as even as they can be. */
+function partsOf(whole: Part, count: number): Part[] {
+  if (count === 1) return [whole];
+  const rows = whole.tokens.size(0);
+  return Array.from({ length: Math.min(count, rows) }, (_, i) => {
+    const start = Math.floor((i * rows) / Math.min(count, rows));
+    const length = Math.floor(((i + 1) * rows) / Math.min(count, rows)) - start;
+    const cut = (tensor: Tensor): Tensor => tensor.narrow(0, start, length);
+    return {
+      ...whole,
+      tokens: cut(whole.tokens),
+      embedding: cut(whole.embedding),
+      condition: cut(whole.condition),
+      picture: whole.picture && cut(whole.picture),
+      textEmbedding: whole.textEmbedding && cut(whole.textEmbedding),
+    };
+  });
+}
+
+/** Adds the gradients of a part that is this share of a batch; gives its loss and the loss's terms. */
+function learnFrom(
+  part: Part,
+  share: number,
+  { gpt, config, vqgan, clip, data }: GptStageOptions,
+): Record<string, number> {
+  // The condition stands before the first token, and the last token predicts nothing.
+  const before = part.tokens.narrow(1, 0, part.tokens.size(1) - 1);
+  const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition) : undefined;
+  const logits = pass?.logits ?? gpt.forward(before, part.condition); // (B, L, V)
+  const { loss, terms } = gptObjective({ ...part, logits }, config.objective, { vqgan, clip, grid: data.grid });
+  (share === 1 ? loss : loss.mul(share)).backward();
+  pass?.backward();
+  const values = Object.entries(terms).map(([name, term]) => [name, term.item()] as const);
+  return { loss: loss.item(), ...Object.fromEntries(values) };
 }
 
 type EncodedBatch = {
@@ -187,6 +227,11 @@ function requireFit({ gpt, data, vqgan, clip }: GptStageOptions): void {
 /** What a term lacks is told before a run's folder is made. */
 function requireInputs({ config, data, vqgan, clip }: GptStageOptions): void {
   const pictures = "the pictures (clip-gen encode --keep-pictures)";
+  if (config.accumulate > 1 && config.objective.contrastive > 0) {
+    throw new Error(
+      "the contrastive term compares all pictures of a batch: it cannot be computed in parts (accumulate)",
+    );
+  }
   const terms = [
     { name: "reconstruction", given: vqgan && data.pictures, needs: `a VQGAN and ${pictures}` },
     { name: "embedding", given: vqgan && clip, needs: "a VQGAN and a CLIP" },
