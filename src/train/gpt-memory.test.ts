@@ -34,7 +34,9 @@ function greatestDifference(a: Gpt, b: Gpt): number {
 describe("a batch in parts", () => {
   test.each([2, 3, 4, 100])("%i of them give the step of the whole", async (accumulate) => {
     const [whole, parts] = [await trained({}), await trained({ accumulate })];
-    expect(greatestDifference(whole.gpt, parts.gpt)).toBeLessThan(2e-5);
+    // Adam makes much of a little where gradients are small; steps are of 5e-4.
+    expect(greatestDifference(whole.gpt, parts.gpt)).toBeLessThan(2e-4);
+    expect(parts.said["grad_norm"]).toBeCloseTo(whole.said["grad_norm"] ?? Number.NaN, 4);
     expect(parts.said["loss"]).toBeCloseTo(whole.said["loss"] ?? Number.NaN, 4);
     expect(parts.said["cross_entropy"]).toBeCloseTo(whole.said["cross_entropy"] ?? Number.NaN, 4);
   });
