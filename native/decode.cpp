@@ -6,7 +6,7 @@
 namespace {
 
 // Up to this many rows ours read weights faster than the library's products, which convert or repack them first.
-int64_t mostRows(at::ScalarType weight) { return weight == at::kBFloat16 ? 8 : 4; }
+int64_t mostRows(at::ScalarType weight) { return weight == at::kBFloat16 ? 32 : 4; }
 
 bool isStored(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kChar; }
 

@@ -29,26 +29,36 @@ inline void productBlock(const T* x, const Weight* weight, float* y, int64_t inp
   UNROLLED for (int o = 0; o < OUTPUTS; ++o) UNROLLED for (int row = 0; row < ROWS; ++row) y[row * outputs + first + o] = sums[o][row].total();
 }
 
-template <int ROWS, typename T, typename Weight>
-void productRows(const T* x, const Weight* weight, float* y, int64_t inputs, int64_t outputs, int64_t begin, int64_t end) {
-  constexpr int kOutputs = ROWS <= 2 ? 8 : ROWS <= 4 ? 4 : 2;
-  int64_t o = begin;
-  for (; o + kOutputs <= end; o += kOutputs) productBlock<ROWS, kOutputs>(x, weight, y, inputs, outputs, o);
-  for (; o < end; ++o) productBlock<ROWS, 1>(x, weight, y, inputs, outputs, o);
+template <int COUNT>
+struct Rows {
+  static constexpr int kRows = COUNT;
+};
+
+// All rows for some outputs, whose weights stay in the nearest cache meanwhile. So many sums at once are kept in registers.
+template <int OUTPUTS, typename T, typename Weight>
+inline void allRows(const T* x, const Weight* weight, float* y, int64_t rows, int64_t inputs, int64_t outputs, int64_t first) {
+  constexpr int kMostRows = 16 / OUTPUTS < 8 ? 16 / OUTPUTS : 8;
+  int64_t row = 0;
+  const auto block = [&](auto count) {
+    productBlock<decltype(count)::kRows, OUTPUTS>(x + row * inputs, weight, y + row * outputs, inputs, outputs, first);
+    row += decltype(count)::kRows;
+  };
+  while (rows - row >= kMostRows) block(Rows<kMostRows>());
+  if (kMostRows > 4 && rows - row >= 4) block(Rows<4>());
+  if (kMostRows > 2 && rows - row >= 2) block(Rows<2>());
+  if (kMostRows > 1 && rows - row >= 1) block(Rows<1>());
 }
 
 template <typename T, typename Weight>
 void fewRows(const T* x, const Weight* weight, float* y, int64_t rows, int64_t inputs, int64_t outputs, int64_t begin, int64_t end) {
-  while (rows > 0) {
-    const int64_t now = rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-    if (now == 8) productRows<8>(x, weight, y, inputs, outputs, begin, end);
-    if (now == 4) productRows<4>(x, weight, y, inputs, outputs, begin, end);
-    if (now == 2) productRows<2>(x, weight, y, inputs, outputs, begin, end);
-    if (now == 1) productRows<1>(x, weight, y, inputs, outputs, begin, end);
-    rows -= now;
-    x += now * inputs;
-    y += now * outputs;
-  }
+  int64_t o = begin;
+  if (rows <= 2)
+    for (; o + 8 <= end; o += 8) allRows<8>(x, weight, y, rows, inputs, outputs, o);
+  else if (rows <= 4)
+    for (; o + 4 <= end; o += 4) allRows<4>(x, weight, y, rows, inputs, outputs, o);
+  else
+    for (; o + 2 <= end; o += 2) allRows<2>(x, weight, y, rows, inputs, outputs, o);
+  for (; o < end; ++o) allRows<1>(x, weight, y, rows, inputs, outputs, o);
 }
 
 #undef UNROLLED

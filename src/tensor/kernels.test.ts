@@ -195,7 +195,7 @@ describe.each(SETS)("kernels for %s", (set) => {
           { weight: int8, scale: steps, exact: int8.to("float64").mul(steps.to("float64").unsqueeze(1)) },
         ];
         // More rows than the kernels take go through the library.
-        for (const rows of [1, 2, 3, 5, 7, 8, 20]) {
+        for (const rows of [1, 2, 3, 5, 7, 8, 20, 40]) {
           const x = randn([rows, inputs]).to(dtype);
           for (const { weight: stored, scale, exact } of formats) {
             const y = linear(x, stored, { bias, scale });
