@@ -105,6 +105,10 @@ function between(value: number, [low, high]: readonly [number, number]): number 
   return (Math.log2(value) - Math.log2(low)) / (Math.log2(high) - Math.log2(low) || 1);
 }
 
+function label(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toPrecision(3)} s`;
+}
+
 function draw({ title, axis, points }: Panel, index: number): string {
   const [left, right, top, bottom] = [52, 12, 28, 34];
   const [sizes, costs] = [points.map(({ size }) => size), points.map(({ ms }) => ms)];
@@ -122,11 +126,12 @@ function draw({ title, axis, points }: Panel, index: number): string {
 <polyline points="${line(proportional)}" fill="none" stroke="#bbb" stroke-dasharray="4 3"/>
 <polyline points="${line(points)}" fill="none" stroke="#2b6cb0" stroke-width="1.5"/>
 ${points.map(({ size, ms }) => `<circle cx="${x(size)}" cy="${y(ms)}" r="2.5" fill="#2b6cb0"/><text x="${x(size)}" y="${HEIGHT - bottom + 13}" text-anchor="middle">${size}</text>`).join("\n")}
-${[points[0], last].map((point) => (point ? `<text x="${left - 5}" y="${Number(y(point.ms)) + 4}" text-anchor="end">${point.ms.toPrecision(3)} ms</text>` : "")).join("\n")}
+${[points[0], last].map((point) => (point ? `<text x="${left - 5}" y="${Number(y(point.ms)) + 4}" text-anchor="end">${label(point.ms)}</text>` : "")).join("\n")}
 <text x="${(left + WIDTH - right) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${axis}</text></g>`;
 }
 
 console.log(`${precision}, environment ${JSON.stringify(environment)}`);
+gptStep(base, 2); // the first network of a process is slower than all others
 const panels = [
   await panel("GPT step by batch", "pictures of 256 tokens, 6×256", [1, 2, 4, 8, 16, 32], (n) => gptStep(base, n)),
   await panel("GPT step by tokens", "tokens, 4 pictures, 6×256", [64, 144, 256, 576], (n) =>
