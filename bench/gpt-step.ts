@@ -6,7 +6,7 @@ import { gptPresets, type GptConfig } from "../src/models/gpt-config.ts";
 import { gptStage } from "../src/train/gpt.ts";
 import { bestPrecision, type Context } from "./context.ts";
 import type { Measurement } from "./measure.ts";
-import { compareWork } from "./training-step.ts";
+import { compareWork, trainingPeers } from "./training-step.ts";
 
 const TOKENS = 256;
 const EMBEDDING = 512;
@@ -32,12 +32,6 @@ async function measureNetwork(context: Context, network: (typeof networks)[numbe
   const config = gptTraining.parse({ batchSize: batch, precision, seed: context.seed });
   const stage = gptStage({ gpt, data: randomSet(64, codes, context.seed), config });
   let number = 0;
-  const peer = (label: string, dtype: string, goal: number) => ({
-    label,
-    workload: "gpt",
-    settings: { model, optimizer: config, batch, dtype },
-    goal,
-  });
   return await compareWork(context, {
     name: `train GPT ${name}, ${batch}×${TOKENS} tokens, ${precision}`,
     flops: batch * stepFlops(gpt, model),
@@ -45,7 +39,7 @@ async function measureNetwork(context: Context, network: (typeof networks)[numbe
     precision,
     step: () => void stage.step(number++),
     shareGoal: 0.7,
-    peers: [peer("float32", "float32", 5), peer("bfloat16 autocast", "bfloat16", 1.6)],
+    peers: trainingPeers("gpt", { model, optimizer: config, batch }, { float32: 5, bfloat16: 1.6 }),
     plan: { rounds: 6, count: 1, seconds: network.seconds },
   });
 }

@@ -1,9 +1,7 @@
-// How cost grows with batch, tokens, width, depth, pictures and candidates: writes docs/images/scaling.svg.
+// How cost grows with batch, tokens, width, depth, pictures and candidates: one thing changes at a time, all else stays.
 //
-//   npx tsc -p tsconfig.bench.json && node dist-bench/bench/scaling.js [OUT.svg]
-//
-// One thing changes at a time, all else stays. Every panel has the measured milliseconds, and the line of proportional growth through
-// its largest point: below it, a smaller size is less well used.
+//   npx tsc -p tsconfig.bench.json && node dist-bench/bench/scaling.js [OUT.json]
+//   node scripts/plot-scaling.js bench/results/scaling.json docs/images/scaling.svg
 import { environment } from "./environment.ts";
 import { writeFileSync } from "node:fs";
 import { gptTraining, vqganTraining } from "../src/config.ts";
@@ -22,6 +20,7 @@ import { bestPrecision } from "./context.ts";
 import { median } from "./measure.ts";
 
 type Point = { size: number; ms: number };
+/** What scripts/plot-scaling.js draws. */
 type Panel = { title: string; axis: string; points: Point[] };
 
 const precision = bestPrecision();
@@ -91,43 +90,16 @@ async function drawing(rows: number): Promise<number> {
   return times.reduce((sum, each) => sum + each, 0);
 }
 
-async function panel(title: string, axis: string, sizes: number[], cost: (size: number) => number | Promise<number>) {
+async function panel(
+  title: string,
+  axis: string,
+  sizes: number[],
+  cost: (size: number) => number | Promise<number>,
+): Promise<Panel> {
   const points: Point[] = [];
   for (const size of sizes) points.push({ size, ms: await cost(size) });
   console.log(`${title}: ${points.map(({ size, ms }) => `${size} ${ms.toFixed(0)} ms`).join(", ")}`);
   return { title, axis, points };
-}
-
-const [WIDTH, HEIGHT, GAP] = [300, 200, 16];
-
-/** Where a value lies between two others, on a logarithmic scale: 0 to 1. */
-function between(value: number, [low, high]: readonly [number, number]): number {
-  return (Math.log2(value) - Math.log2(low)) / (Math.log2(high) - Math.log2(low) || 1);
-}
-
-function label(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toPrecision(3)} s`;
-}
-
-function draw({ title, axis, points }: Panel, index: number): string {
-  const [left, right, top, bottom] = [52, 12, 28, 34];
-  const [sizes, costs] = [points.map(({ size }) => size), points.map(({ ms }) => ms)];
-  const last = points.at(-1) ?? { size: 1, ms: 1 };
-  const proportional = points.map(({ size }) => ({ size, ms: (last.ms * size) / last.size }));
-  const all = [...costs, ...proportional.map(({ ms }) => ms)];
-  const x = (size: number): string =>
-    (left + between(size, [Math.min(...sizes), Math.max(...sizes)]) * (WIDTH - left - right)).toFixed(1);
-  const y = (ms: number): string =>
-    (HEIGHT - bottom - between(ms, [Math.min(...all), Math.max(...all)]) * (HEIGHT - top - bottom)).toFixed(1);
-  const line = (some: readonly Point[]): string => some.map(({ size, ms }) => `${x(size)},${y(ms)}`).join(" ");
-  return `<g transform="translate(${(index % 3) * (WIDTH + GAP)} ${Math.floor(index / 3) * (HEIGHT + GAP)})">
-<text x="${left}" y="16" font-weight="bold">${title}</text>
-<path d="M${left} ${top}V${HEIGHT - bottom}H${WIDTH - right}" fill="none" stroke="#888"/>
-<polyline points="${line(proportional)}" fill="none" stroke="#bbb" stroke-dasharray="4 3"/>
-<polyline points="${line(points)}" fill="none" stroke="#2b6cb0" stroke-width="1.5"/>
-${points.map(({ size, ms }) => `<circle cx="${x(size)}" cy="${y(ms)}" r="2.5" fill="#2b6cb0"/><text x="${x(size)}" y="${HEIGHT - bottom + 13}" text-anchor="middle">${size}</text>`).join("\n")}
-${[points[0], last].map((point) => (point ? `<text x="${left - 5}" y="${Number(y(point.ms)) + 4}" text-anchor="end">${label(point.ms)}</text>` : "")).join("\n")}
-<text x="${(left + WIDTH - right) / 2}" y="${HEIGHT - 6}" text-anchor="middle">${axis}</text></g>`;
 }
 
 console.log(`${precision}, environment ${JSON.stringify(environment)}`);
@@ -146,14 +118,6 @@ const panels = [
   await panel("VQGAN step by batch", "pictures of 64², small64", [4, 8, 16, 32, 64], vqganStep),
   await panel("Drawing by candidates", "pictures of 256 tokens, 6×256", [1, 2, 4, 8, 16, 32, 64], drawing),
 ];
-const rows = Math.ceil(panels.length / 3);
-const file = process.argv[2] ?? "docs/images/scaling.svg";
-writeFileSync(
-  file,
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${3 * (WIDTH + GAP) - GAP}" height="${rows * (HEIGHT + GAP) - GAP}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="white"/>
-${panels.map(draw).join("\n")}
-</svg>
-`,
-);
+const file = process.argv[2] ?? "bench/results/scaling.json";
+writeFileSync(file, `${JSON.stringify({ precision, environment, panels }, null, 2)}\n`);
 console.log(`written to ${file}`);

@@ -6,6 +6,18 @@ import { newest } from "./python.ts";
 /** What a user would otherwise run: a workload of `bench/peer/`, by a label for the table. */
 export type PeerWork = { label: string; workload: string; settings: unknown; goal?: number };
 
+/** The same training step in float32 and under bfloat16's autocast, with how many times as fast ours is meant to be. */
+export function trainingPeers(
+  workload: string,
+  settings: object,
+  goals: { float32: number; bfloat16: number },
+): PeerWork[] {
+  return [
+    { label: "float32", workload, settings: { ...settings, dtype: "float32" }, goal: goals.float32 },
+    { label: "bfloat16 autocast", workload, settings: { ...settings, dtype: "bfloat16" }, goal: goals.bfloat16 },
+  ];
+}
+
 /**
  * Times one piece of work, ours against each peer by itself, with a large matrix product in every round: the share of the
  * peak is the median over the rounds of work rate to product rate. Every peer has a process of its own, which ends before

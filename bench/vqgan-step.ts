@@ -10,7 +10,7 @@ import { vqganStage } from "../src/train/vqgan.ts";
 import { bestPrecision, type Context } from "./context.ts";
 import { countFlops } from "./flops.ts";
 import type { Measurement } from "./measure.ts";
-import { compareWork } from "./training-step.ts";
+import { compareWork, trainingPeers } from "./training-step.ts";
 
 const networks = [
   { name: "small64", batch: 64, seconds: 60 },
@@ -33,12 +33,6 @@ async function measureNetwork(context: Context, network: (typeof networks)[numbe
   const config = vqganTraining.parse({ batchSize: batch, precision, seed, discStart: 0, reviveEvery: 0, flip: false });
   const stage = vqganStage({ vqgan, pictures: randomPictures(64, model.resolution, seed), config });
   let number = 0;
-  const peer = (label: string, dtype: string, goal: number) => ({
-    label,
-    workload: "vqgan",
-    settings: { model, training: config, batch, dtype },
-    goal,
-  });
   return await compareWork(context, {
     name: `train VQGAN ${network.name}, ${batch} pictures of ${model.resolution}², ${precision}`,
     flops: stepFlops(model, config, batch),
@@ -46,7 +40,7 @@ async function measureNetwork(context: Context, network: (typeof networks)[numbe
     precision,
     step: () => void stage.step(number++),
     shareGoal: 0.5,
-    peers: [peer("float32", "float32", 2), peer("bfloat16 autocast", "bfloat16", 1.2)],
+    peers: trainingPeers("vqgan", { model, training: config, batch }, { float32: 2, bfloat16: 1.2 }),
     plan: { rounds: 6, count: 1, seconds: network.seconds },
   });
 }

@@ -17,6 +17,9 @@ Activation activationOf(const std::string& name) {
 
 at::Tensor channelsLast(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
+// As many pixels as are summed up in float before they are added up in double.
+constexpr int64_t kChunk = 256;
+
 // Pictures that share statistics are one block of pixels: each picture of group norm, all of batch norm.
 struct Layout {
   int64_t blocks, rows, channels, groups;
@@ -25,37 +28,31 @@ struct Layout {
     return {overBatch ? 1 : x.size(0), overBatch ? x.size(0) * pixels : pixels, x.size(1), groups};
   }
   int64_t perGroup() const { return channels / groups; }
+  int64_t chunks() const { return (rows + kChunk - 1) / kChunk; }
 };
 
-// As many pixels as are summed up in float before they are added up in double.
-constexpr int64_t kChunk = 256;
-
-// Two sums for every channel of every block, (blocks, 2, C) in double: sum(begin row, rows, float sums).
-template <typename Sum>
-std::vector<double> sumsOf(const Layout& layout, Sum sum) {
-  const int64_t chunks = (layout.rows + kChunk - 1) / kChunk, width = 2 * layout.channels;
-  std::vector<float> partial(static_cast<size_t>(layout.blocks * chunks * width), 0.0f);
+// body(chunk, block, begin row, rows) over all chunks of all blocks, on all threads.
+template <typename Body>
+void overChunks(const Layout& layout, Body body) {
+  const int64_t chunks = layout.chunks();
   overRows(layout.blocks * chunks, kChunk * layout.channels, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % chunks * kChunk;
-      sum(i / chunks, first, std::min(kChunk, layout.rows - first), partial.data() + i * width);
+      body(i, i / chunks, first, std::min(kChunk, layout.rows - first));
     }
   });
+}
+
+// Two sums for every channel of every block, (blocks, 2, C) in double: sum(block, begin row, rows, float sums).
+template <typename Sum>
+std::vector<double> sumsOf(const Layout& layout, Sum sum) {
+  const int64_t chunks = layout.chunks(), width = 2 * layout.channels;
+  std::vector<float> partial(static_cast<size_t>(layout.blocks * chunks * width), 0.0f);
+  overChunks(layout, [&](int64_t chunk, int64_t block, int64_t first, int64_t rows) { sum(block, first, rows, partial.data() + chunk * width); });
   std::vector<double> total(static_cast<size_t>(layout.blocks * width), 0.0);
   for (int64_t i = 0; i < layout.blocks * chunks; ++i)
     for (int64_t c = 0; c < width; ++c) total[static_cast<size_t>(i / chunks * width + c)] += partial[static_cast<size_t>(i * width + c)];
   return total;
-}
-
-template <typename Body>
-void overChunks(const Layout& layout, Body body) {
-  const int64_t chunks = (layout.rows + kChunk - 1) / kChunk;
-  overRows(layout.blocks * chunks, kChunk * layout.channels, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % chunks * kChunk;
-      body(i / chunks, first, std::min(kChunk, layout.rows - first));
-    }
-  });
 }
 
 class ChannelNorm : public torch::autograd::Function<ChannelNorm> {
@@ -94,7 +91,7 @@ class ChannelNorm : public torch::autograd::Function<ChannelNorm> {
             shift[block * channels + c] = static_cast<float>(static_cast<double>(dataOf<float>(b)[c]) - s * m);
           }
         }
-      overChunks(layout, [&](int64_t block, int64_t first, int64_t rows) {
+      overChunks(layout, [&](int64_t, int64_t block, int64_t first, int64_t rows) {
         kernels.scaleShift(dataOf<T>(x) + at(block, first), dataOf<T>(y) + at(block, first), rows, channels, scale + block * channels,
                            shift + block * channels, activation);
       });
@@ -151,7 +148,7 @@ class ChannelNorm : public torch::autograd::Function<ChannelNorm> {
             offset[static_cast<size_t>(block * channels + c)] = static_cast<float>(-r * h / count - p * m);
           }
         }
-      overChunks(layout, [&](int64_t block, int64_t first, int64_t rows) {
+      overChunks(layout, [&](int64_t, int64_t block, int64_t first, int64_t rows) {
         kernels.scaleShiftBackward(dataOf<T>(grad) + at(block, first), dataOf<T>(x) + at(block, first), dataOf<T>(gradX) + at(block, first), rows,
                                    channels, scale + block * channels, shift + block * channels, activation, slope.data() + block * channels,
                                    offset.data() + block * channels);

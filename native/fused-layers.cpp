@@ -117,34 +117,36 @@ at::Tensor dropped(const at::Tensor& x, const at::Tensor* residual, DropoutMask 
 }
 
 // The mask is not kept: the seed makes it again.
+DropoutMask keepMask(AutogradContext* ctx, double p, int64_t seed) {
+  ctx->saved_data["p"] = p;
+  ctx->saved_data["seed"] = seed;
+  return maskOf(p, static_cast<uint64_t>(seed));
+}
+
+at::Tensor throughKeptMask(AutogradContext* ctx, const at::Tensor& grad) {
+  refuseSecondDerivative("dropout");
+  const auto seed = static_cast<uint64_t>(ctx->saved_data["seed"].toInt());
+  return dropped(grad.contiguous(), nullptr, maskOf(ctx->saved_data["p"].toDouble(), seed));
+}
+
 class Dropout : public torch::autograd::Function<Dropout> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& x, double p, int64_t seed) {
-    ctx->saved_data["p"] = p;
-    ctx->saved_data["seed"] = seed;
-    return dropped(x.contiguous(), nullptr, maskOf(p, static_cast<uint64_t>(seed)));
+    return dropped(x.contiguous(), nullptr, keepMask(ctx, p, seed));
   }
 
-  static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("dropout");
-    const auto seed = static_cast<uint64_t>(ctx->saved_data["seed"].toInt());
-    return {dropped(grads[0].contiguous(), nullptr, maskOf(ctx->saved_data["p"].toDouble(), seed)), Variable(), Variable()};
-  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) { return {throughKeptMask(ctx, grads[0]), Variable(), Variable()}; }
 };
 
 class AddDropout : public torch::autograd::Function<AddDropout> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& residual, const Variable& x, double p, int64_t seed) {
-    ctx->saved_data["p"] = p;
-    ctx->saved_data["seed"] = seed;
     const at::Tensor other = residual.contiguous();
-    return dropped(x.contiguous(), &other, maskOf(p, static_cast<uint64_t>(seed)));
+    return dropped(x.contiguous(), &other, keepMask(ctx, p, seed));
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    refuseSecondDerivative("dropout");
-    const auto seed = static_cast<uint64_t>(ctx->saved_data["seed"].toInt());
-    return {grads[0], dropped(grads[0].contiguous(), nullptr, maskOf(ctx->saved_data["p"].toDouble(), seed)), Variable(), Variable()};
+    return {grads[0], throughKeptMask(ctx, grads[0]), Variable(), Variable()};
   }
 };
 
@@ -182,7 +184,6 @@ at::Tensor moveHeads(const at::Tensor& given, int64_t parts, int64_t heads, bool
   });
   return to;
 }
-
 
 // The keys and values of all heads are products of their own, for which libtorch's batched product is quick; what lies
 // between them is one pass. Source of the arithmetic: Vaswani et al. 2017, section 3.2.1.

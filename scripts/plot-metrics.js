@@ -2,6 +2,7 @@
 //   node scripts/plot-metrics.js curves.svg run/metrics.jsonl:loss other/metrics.jsonl:psnr …
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { frame, HEIGHT, polyline, svgPage, WIDTH } from "./svg-panels.js";
 
 const [, , output, ...curves] = process.argv;
 if (!output || curves.length === 0) {
@@ -9,7 +10,7 @@ if (!output || curves.length === 0) {
   process.exit(1);
 }
 
-const [width, height, gap] = [300, 190, 16];
+const margins = { left: 48, right: 8, top: 26, bottom: 24 };
 
 /** The mean of every hundredth of the run: single steps are too noisy to look at. */
 function curve(file, name) {
@@ -29,34 +30,23 @@ function curve(file, name) {
 
 const label = (value) => Number(value.toPrecision(3)).toString();
 
-function panel(spec, index) {
+function plot(spec) {
   const at = spec.lastIndexOf(":");
   const [file, name] = [spec.slice(0, at), spec.slice(at + 1)];
   const points = curve(file, name);
   const values = points.map(([, y]) => y);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const [left, right, top, bottom] = [48, 8, 26, 24];
+  const { left, right, top, bottom } = margins;
   const last = points.at(-1)[0] || 1;
-  const x = (step) => left + (step / last) * (width - left - right);
-  const y = (value) => height - bottom - ((value - low) / (high - low || 1)) * (height - top - bottom);
-  const path = points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-  return `<g transform="translate(${(index % 3) * (width + gap)} ${Math.floor(index / 3) * (height + gap)})">
-<text x="${left}" y="16" font-weight="bold">${basename(dirname(file))}: ${name}</text>
-<path d="M${left} ${top}V${height - bottom}H${width - right}" fill="none" stroke="#888"/>
-<text x="${left - 4}" y="${y(high) + 4}" text-anchor="end">${label(high)}</text>
+  const x = (step) => left + (step / last) * (WIDTH - left - right);
+  const y = (value) => HEIGHT - bottom - ((value - low) / (high - low || 1)) * (HEIGHT - top - bottom);
+  return `${frame(`${basename(dirname(file))}: ${name}`, margins)}<text x="${left - 4}" y="${y(high) + 4}" text-anchor="end">${label(high)}</text>
 <text x="${left - 4}" y="${y(low) + 4}" text-anchor="end">${label(low)}</text>
-<text x="${width - right}" y="${height - 8}" text-anchor="end">step ${Math.round(last)}</text>
-<polyline points="${path}" fill="none" stroke="#2b6cb0" stroke-width="1.5"/></g>`;
+<text x="${WIDTH - right}" y="${HEIGHT - 8}" text-anchor="end">step ${Math.round(last)}</text>
+${polyline(
+  points.map(([step, value]) => [x(step), y(value)]),
+  'stroke="#2b6cb0" stroke-width="1.5"',
+)}`;
 }
 
-const columns = Math.min(3, curves.length);
-const rows = Math.ceil(curves.length / 3);
-const [w, h] = [columns * (width + gap) - gap, rows * (height + gap) - gap];
-writeFileSync(
-  output,
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${w}" height="${h}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="white"/>
-${curves.map(panel).join("\n")}
-</svg>
-`,
-);
+writeFileSync(output, svgPage(curves.map(plot)));

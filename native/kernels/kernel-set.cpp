@@ -19,5 +19,7 @@ static constexpr Kernels<T> typed() {
           channelGradSums<T>, scaleShiftBackward<T>};
 }
 
+namespace kernel_sets {
 extern const KernelSet KERNEL_SET;
 const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares, narrow, widenInt8, greatest, exponentials, sumFrom};
+}  // namespace kernel_sets

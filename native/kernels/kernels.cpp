@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 
+namespace kernel_sets {
 #define SET(name) extern const KernelSet name;
 KERNEL_SETS
 #undef SET
+}  // namespace kernel_sets
 
 namespace {
 
@@ -29,7 +31,7 @@ struct Runnable {
   Runnable() {
     size_t count = 0;
 #define SET(name) \
-  if (runs(#name)) sets[count++] = &name;
+  if (runs(#name)) sets[count++] = &kernel_sets::name;
     KERNEL_SETS
 #undef SET
   }

@@ -1,5 +1,4 @@
 import { Option, type Command } from "commander";
-
 import type { GeneratePrecision } from "../generate/pipeline.ts";
 
 export type DrawingFlags = {

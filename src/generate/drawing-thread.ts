@@ -19,6 +19,7 @@ export class DrawingThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
+  #ended = false;
 
   constructor({ clip, vqgan, gpt }: Networks) {
     const workerData: WorkerData = {
@@ -29,9 +30,14 @@ export class DrawingThread {
     };
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, execArgv: [] });
     this.#worker.on("message", (message: FromWorker) => this.#hear(message));
-    this.#worker.on("error", (error) => this.#fail(error));
-    this.#worker.on("exit", () => this.#fail(new Error("the thread that draws has ended")));
+    this.#worker.on("error", (error) => this.#end(error));
+    this.#worker.on("exit", () => this.#end(new Error("the thread that draws has ended")));
     this.#worker.unref();
+  }
+
+  /** Whether it has broken down or was closed: it draws no more. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** As `drawPictures`, over there. */
@@ -73,7 +79,8 @@ export class DrawingThread {
     else waiting.reject(message.error);
   }
 
-  #fail(error: Error): void {
+  #end(error: Error): void {
+    this.#ended = true;
     for (const { reject } of this.#waiting.values()) reject(error);
   }
 }

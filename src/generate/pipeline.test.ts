@@ -178,6 +178,13 @@ describe("a model on disk", () => {
     expect(described).toEqual({ pictures: "scenes", format: "clip-gen model", version: 1 });
   });
 
+  test("is not written when its weights were rounded to 8 bits", async () => {
+    const path = join(folder, "rounded");
+    await tinyModel().savePretrained(path);
+    const rounded = await ClipGen.fromPretrained(path, { precision: "int8", thread: "main" });
+    await expect(rounded.savePretrained(join(folder, "never"))).rejects.toThrow("rounded to 8 bits cannot be saved");
+  });
+
   test("is told apart from what is none", async () => {
     await expect(ClipGen.fromPretrained(join(folder, "nothing"))).rejects.toThrow(
       "holds no model (model.json is missing)",

@@ -24,7 +24,7 @@ export type GenerateOptions = DrawSettings & {
 
 /**
  * What generation computes in. "auto": bfloat16 where the hardware multiplies it, else float32. "int8" rounds the GPT's
- * weights to 8 bits, so that a picture is drawn in about half of bfloat16's time (docs/performance.md has the loss).
+ * weights to 8 bits, which are read in less time (docs/performance.md has gain and loss).
  */
 export type GeneratePrecision = "auto" | "float32" | "bfloat16" | "int8";
 
@@ -99,7 +99,7 @@ export class ClipGen {
     return model.setPrecision(options.precision ?? "auto");
   }
 
-  /** Decides what the networks compute in; int8 is for good, and such a model cannot be saved. */
+  /** Decides what the networks compute in. The GPT's weights are rounded to it for good; in int8 they cannot be saved. */
   setPrecision(precision: GeneratePrecision): this {
     this.#endThread();
     const { dtype } = choosePrecision(precision === "int8" ? "auto" : precision, this.device);
@@ -164,7 +164,10 @@ export class ClipGen {
     return await embedPicture(this.clip, picture);
   }
 
-  /** Ends the thread that draws, if there is one. The process can also end by itself. */
+  /**
+   * Ends the thread that draws, if there is one, which holds the networks' memory as well; drawings under way fail. A process
+   * that is at its end need not call it.
+   */
   async close(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
@@ -176,7 +179,7 @@ export class ClipGen {
     const request: DrawRequest = { subject, prompt, model: this.name, settings };
     const hooks = { onProgress, signal };
     if (!this.#ownThread) return await drawPictures(this, request, hooks);
-    this.#thread ??= new DrawingThread(this);
+    if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this);
     return await this.#thread.draw(request, hooks);
   }
 }

@@ -1,3 +1,4 @@
+import { projectTogether } from "../nn/attention.ts";
 import { normalize } from "../nn/functional.ts";
 import { constant, normal, shapesOnly } from "../nn/init.ts";
 import { Embedding, LayerNorm, Linear } from "../nn/layers.ts";
@@ -290,11 +291,7 @@ class SelfAttention extends Module {
   }
 
   forward(x: Tensor, causal: boolean): Tensor {
-    // One product in place of three: the weights are narrow beside what they multiply.
-    const projections = [this.qProj, this.kProj, this.vProj];
-    const weight = cat(projections.map((projection) => projection.weight));
-    const bias = cat(projections.flatMap((projection) => projection.bias ?? []));
-    const qkv = x.linear(weight.to(x.dtype), bias.to(x.dtype)); // (B, T, 3 · C)
+    const qkv = projectTogether(x, [this.qProj, this.kProj, this.vProj]); // (B, T, 3 · C)
     return this.outProj.forward(attention(qkv, this.#heads, causal, 0));
   }
 }

@@ -1,6 +1,7 @@
+import { projectTogether } from "../nn/attention.ts";
 import { Conv2d, Dropout, GroupNorm } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
-import { attention, cat } from "../tensor/functions.generated.ts";
+import { attention } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -213,11 +214,7 @@ class AttnBlock extends Module {
 
   forward(x: Tensor): Tensor {
     const [batch, channels, height, width] = [x.size(0), x.size(1), x.size(2), x.size(3)];
-    // A 1×1 convolution is a product with the channels of every position.
-    const projections = [this.q, this.k, this.v];
-    const weight = cat(projections.map((conv) => conv.weight.flatten(1)));
-    const bias = cat(projections.flatMap((conv) => conv.bias ?? []));
-    const qkv = rows(this.norm.forward(x)).linear(weight.to(x.dtype), bias.to(x.dtype)); // (B, HW, 3 · C)
+    const qkv = projectTogether(rows(this.norm.forward(x)), [this.q, this.k, this.v]); // (B, HW, 3 · C)
     const attended = attention(qkv, 1, false, 0).view([batch, height, width, channels]).permute([0, 3, 1, 2]);
     return x.add(this.projOut.forward(attended));
   }

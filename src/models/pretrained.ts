@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { toDisk } from "../config.ts";
 import { writeJson } from "../io/json.ts";
 import { openWeights } from "../io/weights-file.ts";
+import { Linear } from "../nn/layers.ts";
 import type { Module, WeightDType } from "../nn/module.ts";
 import { isFloatingPoint } from "../tensor/dtype.ts";
 import { writeSafetensors } from "../tensor/safetensors.ts";
@@ -22,6 +23,10 @@ export function saveNetwork(
   network: SaveOptions & { modelType: string; config: object; module: Module },
 ): void {
   const { modelType, config, module, dtype } = network;
+  for (const part of module.modules()) {
+    if (part instanceof Linear && part.scale)
+      throw new Error("weights that were rounded to 8 bits cannot be saved: read the model in another precision");
+  }
   mkdirSync(folder, { recursive: true });
   tidy(() => {
     const state = Array.from(module.stateDict(), ([name, tensor]): [string, Tensor] => [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { tinyEncoded, tinyGpt } from "../../test/tiny.ts";
+import { tinyClip, tinyEncoded, tinyGpt } from "../../test/tiny.ts";
 import { gptTraining } from "../config.ts";
 import type { Gpt } from "../models/gpt.ts";
 import { tidy } from "../tensor/scope.ts";
@@ -12,7 +12,7 @@ async function trained(settings: object, changes: object = {}): Promise<{ gpt: G
   const data = await tinyEncoded();
   const gpt = tinyGpt(changes);
   const config = gptTraining.parse({ batchSize: 6, warmup: 0, precision: "float32", ...settings });
-  const stage = gptStage({ gpt, data, config });
+  const stage = gptStage({ gpt, data, config, clip: tinyClip() });
   let said: Record<string, number> = {};
   for (let step = 0; step < 3; step += 1) said = stage.step(step);
   return { gpt, said };
@@ -46,6 +46,13 @@ describe("a batch in parts", () => {
       "cannot be computed in parts",
     );
   });
+});
+
+test("blocks are computed again beside a CLIP that learns along", async () => {
+  const settings = { objective: { contrastive: 0.5 }, conditionDrop: 0, embeddingNoise: 0 };
+  const [plain, again] = [await trained(settings), await trained({ ...settings, checkpointActivations: true })];
+  expect(greatestDifference(plain.gpt, again.gpt)).toBeLessThan(2e-5);
+  expect(again.said["grad_norm"]).toBeCloseTo(plain.said["grad_norm"] ?? Number.NaN, 3);
 });
 
 test.each([{ dropout: 0 }, { dropout: 0.2 }])(

@@ -118,7 +118,9 @@ function learnFrom(
   const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition) : undefined;
   const logits = pass?.logits ?? gpt.forward(before, part.condition); // (B, L, V)
   const { loss, terms } = gptObjective({ ...part, logits }, config.objective, { vqgan, clip, grid: data.grid });
-  (share === 1 ? loss : loss.mul(share)).backward();
+  // Where CLIP learns along, the pass goes back through the same embeddings as the loss.
+  const retainGraph = pass !== undefined && config.objective.contrastive > 0;
+  (share === 1 ? loss : loss.mul(share)).backward({ retainGraph });
   pass?.backward();
   const values = Object.entries(terms).map(([name, term]) => [name, term.item()] as const);
   return { loss: loss.item(), ...Object.fromEntries(values) };

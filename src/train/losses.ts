@@ -1,5 +1,5 @@
 import { normalize } from "../nn/functional.ts";
-import { arange, crossEntropy as crossEntropyLoss } from "../tensor/functions.generated.ts";
+import { arange, crossEntropy } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 // Every loss is a scalar, a mean over the batch. N pairs, D width of the embeddings, which may have any length.
@@ -21,7 +21,7 @@ export function symmetricContrastiveLoss(logitsPerImage: Tensor): Tensor {
 
 function diagonalCrossEntropy(logits: Tensor): Tensor {
   const own = arange(0, logits.size(0), 1, { dtype: "int64", device: logits.device });
-  return crossEntropyLoss(logits, own);
+  return crossEntropy(logits, own);
 }
 
 /** Mean square over all elements; both of one shape. */
@@ -30,9 +30,7 @@ export function reconstructionLoss(reconstruction: Tensor, original: Tensor): Te
 }
 
 /** Mean cross-entropy over all positions. Logits (B, L, V), targets (B, L) int64 → scalar, float32 */
-export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return crossEntropyLoss(logits, targets);
-}
+export { crossEntropy };
 
 /** Cosine of each row with the same row of the other. (N, D) and (N, D) → (N) */
 export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
