@@ -4,7 +4,8 @@
 // CLIP's score of the best of eight drawings.
 import { environment } from "./environment.ts";
 import { parseArgs } from "node:util";
-import { drawScenes } from "../src/data/pictures.ts";
+import { joinEncoded, type EncodedSet } from "../src/data/encoded.ts";
+import { drawScenes, streamOf } from "../src/data/pictures.ts";
 import { ClipGen, type GeneratePrecision } from "../src/generate/pipeline.ts";
 import { noGrad } from "../src/tensor/autograd.ts";
 import { tidy } from "../src/tensor/scope.ts";
@@ -30,7 +31,10 @@ const scenes = drawScenes({
   seed: Number(values.seed),
   heldOut: "exclude",
 });
-const encoded = await encodePictures(scenes, { clip: reference.clip, vqgan: reference.vqgan, precision: "float32" });
+const { clip, vqgan } = reference;
+const batches: EncodedSet[] = [];
+for await (const batch of encodePictures(streamOf(scenes), { clip, vqgan, precision: "float32" })) batches.push(batch);
+const encoded = joinEncoded(batches);
 const prompts = scenes.captions.slice(0, PROMPTS).map(([caption = ""]) => caption);
 
 let greedy: string[][] = [];

@@ -1,6 +1,6 @@
 // Measures this machine, our engine and our training steps, side by side with plain PyTorch.
 //
-//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan,generate,pictures,start,load] [-- --seed N] [-- --batch N]
+//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan,generate,pictures,files,start,load] [-- --seed N] [-- --batch N]
 //
 // CLIP_GEN_PEER_PYTHON=python3,/path/to/python names what to compare with; CLIP_GEN_NATIVE another build of the add-on.
 
@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { engineInfo, threadCount } from "../src/tensor/engine.ts";
 import type { Context } from "./context.ts";
+import { measureFiles } from "./encode-files.ts";
 import { measureGeneration } from "./generate.ts";
 import { measureGpt } from "./gpt-step.ts";
 import { measureLoads } from "./load.ts";
@@ -31,6 +32,7 @@ const benchmarks: Record<string, (context: Context) => Promise<Measurement[]>> =
   vqgan: measureVqgan,
   generate: measureGeneration,
   pictures: measurePictures,
+  files: measureFiles,
   start: measureStart,
   load: measureLoads,
 };

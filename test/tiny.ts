@@ -5,8 +5,8 @@ import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll } from "vitest";
-import type { EncodedSet } from "../src/data/encoded.ts";
-import { drawScenes, type SceneSet } from "../src/data/pictures.ts";
+import { joinEncoded, type EncodedSet } from "../src/data/encoded.ts";
+import { drawScenes, streamOf, type SceneSet } from "../src/data/pictures.ts";
 import { ClipGen } from "../src/generate/pipeline.ts";
 import { trainBpe } from "../src/io/tokenizers/train-bpe.ts";
 import { Clip } from "../src/models/clip.ts";
@@ -93,7 +93,10 @@ export function tinyPictures(count = 10): SceneSet {
 export async function tinyEncoded(count = 10): Promise<EncodedSet> {
   using clip = tinyClip();
   using vqgan = tinyVqgan();
-  return encodePictures(tinyPictures(count), { clip, vqgan, flip: true, keepPictures: true });
+  const options = { clip, vqgan, flip: true, keepPictures: true };
+  const batches: EncodedSet[] = [];
+  for await (const batch of encodePictures(streamOf(tinyPictures(count)), options)) batches.push(batch);
+  return joinEncoded(batches);
 }
 
 /** Random unit embeddings, (count, 8). */

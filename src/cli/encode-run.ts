@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { writeEncoded } from "../data/encoded.ts";
+import { streamFiles, streamOf, type PictureSet, type PictureStream } from "../data/pictures.ts";
 import { Clip } from "../models/clip.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -9,7 +10,7 @@ import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { countPrinter } from "./progress.ts";
 import { numberFlag } from "./number-flag.ts";
-import { captionedPictures, trainingPictures } from "./training.ts";
+import { namedPictures, reportSkipped, trainingScenes } from "./training.ts";
 import type { EncodeFlags } from "./encode.ts";
 
 export async function runEncode(paths: string[], flags: EncodeFlags): Promise<void> {
@@ -19,10 +20,11 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
   const vqgan = (await Vqgan.fromPretrained(flags.vqgan)).to(device);
   const size =
     flags.size === undefined ? vqgan.config.resolution : numberFlag("--size", flags.size, { least: 1, whole: true });
-  const pictures = await (flags.captions ? captionedPictures(paths, size) : trainingPictures(paths, flags, size));
-  const { signal, done } = interruptSignal("stopping; nothing has been written");
+  const pictures = await pictureStream(paths, flags, size);
+  const skipped: PictureSet["skipped"][number][] = [];
+  const { signal, done } = interruptSignal("stopping; the same command begins anew");
   try {
-    const encoded = await encodePictures(pictures, {
+    const encoded = encodePictures(pictures, {
       clip,
       vqgan,
       device,
@@ -30,12 +32,27 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
       signal,
       flip: flags.flip,
       keepPictures: flags.keepPictures ?? false,
-      batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
+      ...(flags.batchSize !== undefined && {
+        batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
+      }),
       onProgress: countPrinter("encoding pictures"),
+      onSkipped: (some) => skipped.push(...some),
     });
-    writeEncoded(flags.output, encoded);
+    await writeEncoded(flags.output, encoded);
   } finally {
     done();
   }
+  reportSkipped({ count: pictures.count - skipped.length, skipped });
   console.log(`finished: ${flags.output}`);
+}
+
+async function pictureStream(paths: readonly string[], flags: EncodeFlags, size: number): Promise<PictureStream> {
+  const crops = numberFlag("--crops", flags.crops, { least: 0, whole: true });
+  const seed = numberFlag("--seed", flags.seed, { least: 0, whole: true });
+  if (flags.scenes !== undefined) {
+    if (crops > 0) throw new UserError("--crops needs picture files; scenes are drawn in one size");
+    return streamOf(trainingScenes(flags.scenes, size));
+  }
+  const files = await namedPictures(paths, { captions: flags.captions ?? false });
+  return streamFiles(files, { size, ...(crops > 0 && { crops: { count: crops, flip: flags.flip, seed } }) });
 }

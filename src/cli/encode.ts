@@ -9,7 +9,9 @@ export type EncodeFlags = {
   flip: boolean;
   keepPictures?: boolean;
   captions?: boolean;
-  batchSize: string;
+  crops: string;
+  seed: string;
+  batchSize?: string;
   device: string;
   precision: Precision;
   scenes?: string;
@@ -25,9 +27,11 @@ export function encodeCommand(program: Command): void {
     .requiredOption("-o, --output <folder>", "where the tokens and embeddings go")
     .option("--size <pixels>", "side of the pictures; by default the VQGAN's")
     .option("--no-flip", "do not encode mirrored pictures as well")
+    .option("--crops <n>", "encode this many random crops of every picture as well", "0")
+    .option("--seed <n>", "seed of the crops", "0")
     .option("--keep-pictures", "keep the pictures too, for objectives that compare pictures")
     .option("--captions", "the pictures come with captions; keep those too, for the contrastive objective alone")
-    .option("--batch-size <n>", "pictures at a time", "64")
+    .option("--batch-size <n>", "pictures at a time; by default about a million pixels")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .addOption(
       new Option("--precision <name>", "what to compute in").choices(["auto", "float32", "bfloat16"]).default("auto"),

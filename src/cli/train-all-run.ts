@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { existsSync } from "node:fs";
 import { gptObjectives, gptTraining, vqganTraining } from "../config.ts";
-import { readPictures } from "../data/pictures.ts";
 import { ClipGen } from "../generate/pipeline.ts";
 import { Clip } from "../models/clip.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
@@ -11,7 +10,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { countPrinter, progressPrinter } from "./progress.ts";
 import { readSettings } from "./settings.ts";
 import { gptPreset, vqganPreset } from "./presets.ts";
-import { reportSkipped } from "./training.ts";
+import { loadPictures, namedPictures } from "./training.ts";
 import type { TrainAllFlags } from "./train-all.ts";
 
 /** Trains VQGAN and GPT on folders of pictures, with a CLIP that is given, into one model folder. */
@@ -31,11 +30,7 @@ export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags
   );
   const network = vqganPreset(flags.vqganPreset);
   const clip = (await Clip.fromPretrained(flags.clip)).setTrainable(false);
-  const pictures = await readPictures(paths, {
-    size: network.resolution,
-    onProgress: countPrinter("reading pictures"),
-  });
-  reportSkipped(pictures);
+  const pictures = await loadPictures(await namedPictures(paths, { captions: false }), network.resolution);
   if (flags.dryRun) {
     console.log("dry run: pictures, CLIP and settings are fine; nothing was written");
     return;

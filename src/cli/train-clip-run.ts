@@ -9,7 +9,7 @@ import { clipStage } from "../train/clip.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
-import { captionedPictures, runTraining } from "./training.ts";
+import { loadPictures, namedPictures, runTraining } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
 export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
@@ -47,7 +47,7 @@ async function picturesOf(paths: string[], flags: TrainClipFlags, size: number):
       heldOut: "include",
     });
   }
-  return captionedPictures(paths, size);
+  return loadPictures(await namedPictures(paths, { captions: true }), size);
 }
 
 function isPreset(name: string): name is ClipPresetName {

@@ -7,13 +7,17 @@ import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
-import { runTraining, trainingPictures } from "./training.ts";
+import { loadPictures, namedPictures, runTraining, trainingScenes } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";
 
 export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
   const config = readSettings(vqganTraining, flags);
   const preset = vqganPreset(flags.preset);
-  const pictures = await trainingPictures(paths, flags, preset.resolution);
+  const { resolution } = preset;
+  const pictures =
+    flags.scenes === undefined
+      ? await loadPictures(await namedPictures(paths, { captions: false }), resolution)
+      : trainingScenes(flags.scenes, resolution);
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);

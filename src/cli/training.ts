@@ -1,7 +1,14 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonTraining } from "../config.ts";
-import { drawScenes, joinPictures, readPairs, readPictures, type PictureSet } from "../data/pictures.ts";
+import {
+  drawScenes,
+  findPairs,
+  findPictures,
+  readPictures,
+  type PictureFile,
+  type PictureSet,
+} from "../data/pictures.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { writeFolderAtomic } from "../io/atomic.ts";
 import { runStage, type Stage } from "../train/loop.ts";
@@ -72,7 +79,7 @@ export async function runTraining(
 }
 
 /** Names pictures that could not be read. */
-export function reportSkipped({ skipped, count }: PictureSet): void {
+export function reportSkipped({ skipped, count }: Pick<PictureSet, "skipped" | "count">): void {
   console.log(`${count} pictures`);
   if (skipped.length === 0) return;
   console.log(`${skipped.length} could not be read and are passed over:`);
@@ -80,34 +87,28 @@ export function reportSkipped({ skipped, count }: PictureSet): void {
   if (skipped.length > 10) console.log(`  and ${skipped.length - 10} more`);
 }
 
-/** Pictures to train a generator on: folders, or synthetic scenes without the combinations that are kept apart. */
-export async function trainingPictures(
-  paths: readonly string[],
-  flags: { scenes?: string },
-  size: number,
-): Promise<PictureSet> {
-  if (flags.scenes !== undefined) {
-    return drawScenes({
-      count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }),
-      size,
-      seed: 2,
-      heldOut: "exclude",
-    });
-  }
-  if (paths.length === 0) throw new UserError("give folders with pictures, or --scenes 20000");
-  const pictures = await readPictures(paths, { size, onProgress: countPrinter("reading pictures") });
-  reportSkipped(pictures);
-  return pictures;
+/** Synthetic scenes to train a generator on, without the combinations that are kept apart. */
+export function trainingScenes(scenes: string, size: number): PictureSet {
+  const count = numberFlag("--scenes", scenes, { least: 1, whole: true });
+  return drawScenes({ count, size, seed: 2, heldOut: "exclude" });
 }
 
-/** Pictures with their captions, from lists and folders. */
-export async function captionedPictures(paths: readonly string[], size: number): Promise<PictureSet> {
-  if (paths.length === 0) throw new UserError("give pictures with captions: a .jsonl list, or a folder with texts");
-  const sets: PictureSet[] = [];
-  for (const path of paths) {
-    sets.push(await readPairs(path, { size, onProgress: countPrinter("reading pictures") }));
-  }
-  const pictures = joinPictures(sets);
+/** The pictures that a command names, with their captions where it needs them. */
+export async function namedPictures(
+  paths: readonly string[],
+  { captions }: { captions: boolean },
+): Promise<PictureFile[]> {
+  if (paths.length > 0) return captions ? findPairs(paths) : findPictures(paths);
+  throw new UserError(
+    captions
+      ? "give pictures with captions: a .jsonl list, or a folder with texts"
+      : "give folders with pictures, or --scenes 20000",
+  );
+}
+
+/** Reads pictures into memory, and tells how it goes. */
+export async function loadPictures(files: readonly PictureFile[], size: number): Promise<PictureSet> {
+  const pictures = await readPictures(files, { size, onProgress: countPrinter("reading pictures") });
   reportSkipped(pictures);
   return pictures;
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { settledTensors, temporaryFolder } from "../../test/tiny.ts";
 import { memoryFigures } from "../tensor/engine.ts";
 import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
@@ -27,48 +27,77 @@ const whole: EncodedSet = {
   pictures: { images: Uint8Array.from(numbers(count * views * size * size * 3, 256)), size },
 };
 
+function* batchesOf(set: EncodedSet, rows: number): Generator<EncodedSet> {
+  for (let start = 0; start < count; start += rows) {
+    const end = Math.min(count, start + rows);
+    const cut = (width: number): [number, number] => [start * views * width, end * views * width];
+    const { pictures, captions } = set;
+    yield {
+      ...set,
+      count: end - start,
+      tokens: set.tokens.subarray(...cut(length)),
+      embeddings: set.embeddings.subarray(...cut(embedDim)),
+      names: set.names.slice(start, end),
+      ...(captions && { captions: captions.slice(start, end) }),
+      ...(pictures && { pictures: { size, images: pictures.images.subarray(...cut(size * size * 3)) } }),
+    };
+  }
+}
+
 const folder = temporaryFolder();
 let made = 0;
 const newFolder = (): string => join(folder, String((made += 1)));
 
 describe("an encoded set", () => {
+  // A picture of the whole set has 48 bytes of tokens, 24 of embeddings and 96 of pixels.
   test.each([
-    ["plain", plain, 16_384, 1],
-    ["whole", whole, 3, 3],
-    ["whole", whole, 7, 1],
-    ["plain", plain, 1, 7],
-  ])("comes back from disk as it was: %s", (_, set, shardSize, shards) => {
+    ["plain, at once", plain, 7, 2 ** 20, 1],
+    ["plain, in batches of two", plain, 2, 2 ** 20, 1],
+    ["whole, in shards of a batch of three", whole, 3, 3 * 168, 3],
+    ["whole, in shards of four batches", whole, 1, 4 * 168, 2],
+    ["whole, in shards smaller than a batch", whole, 7, 1, 1],
+    ["plain, one picture a shard", plain, 1, 1, 7],
+  ])("comes back from disk as it was: %s", async (_, set, rows, shardBytes, shards) => {
     const path = newFolder();
-    writeEncoded(path, set, { shardSize });
+    await writeEncoded(path, batchesOf(set, rows), { shardBytes });
     expect(readdirSync(path)).toHaveLength(shards + 1);
     expect(readEncoded(path)).toEqual(set);
+  });
+
+  test("needs pictures", async () => {
+    const path = newFolder();
+    await expect(writeEncoded(path, [])).rejects.toThrow("there are no pictures to encode");
+    expect(() => readEncoded(path)).toThrow("holds no encoded pictures");
   });
 
   test("leaves no tensors behind", async () => {
     const path = newFolder();
     const before = await settledTensors();
-    writeEncoded(path, whole);
+    await writeEncoded(path, [whole]);
     readEncoded(path);
     expect(memoryFigures().tensors).toBe(before);
   });
 
-  test("is never overwritten, but what a crash left half-written is", () => {
+  test("is never overwritten, but what a crash left half-written is", async () => {
     const path = newFolder();
     mkdirSync(path);
-    writeFileSync(join(path, "shard-00000.safetensors"), "half");
+    writeFileSync(join(path, "shard-00007.safetensors"), "half");
     expect(() => readEncoded(path)).toThrow(
       "holds no encoded pictures (index.json is missing); make them with: clip-gen encode",
     );
-    writeEncoded(path, plain);
+    await writeEncoded(path, [plain]);
+    expect(readdirSync(path).sort()).toEqual(["index.json", "shard-00000.safetensors"]);
     const index = readFileSync(join(path, "index.json"), "utf8");
-    expect(() => writeEncoded(path, whole)).toThrow(`${path} already holds encoded pictures; choose another folder`);
+    await expect(writeEncoded(path, [whole])).rejects.toThrow(
+      `${path} already holds encoded pictures; choose another folder`,
+    );
     expect(readFileSync(join(path, "index.json"), "utf8")).toBe(index);
     expect(readEncoded(path)).toEqual(plain);
   });
 
-  test("writes names in snake_case", () => {
+  test("writes names in snake_case", async () => {
     const path = newFolder();
-    writeEncoded(path, whole);
+    await writeEncoded(path, [whole]);
     expect(JSON.parse(readFileSync(join(path, "index.json"), "utf8"))).toMatchObject({
       format: "clip-gen encoded pictures",
       codebook_size: 50,
@@ -83,12 +112,12 @@ describe("damage is told with the name of the file", () => {
   let index: string;
   let shard: string;
 
-  const fresh = (): void => {
+  beforeEach(async () => {
     path = newFolder();
     index = join(path, "index.json");
     shard = join(path, "shard-00001.safetensors");
-    writeEncoded(path, whole, { shardSize: 4 });
-  };
+    await writeEncoded(path, batchesOf(whole, 4), { shardBytes: 1 });
+  });
 
   const wrongIndex: [object, string][] = [
     [{ count: 8 }, "tells of 8 pictures, but has 7 names"],
@@ -107,20 +136,17 @@ describe("damage is told with the name of the file", () => {
     [{ codebook_size: 20 }, "the codebook has 20"],
   ];
   test.each(wrongIndex)("an index with %j", (changes, message) => {
-    fresh();
     const json: object = JSON.parse(readFileSync(index, "utf8"));
     writeFileSync(index, JSON.stringify({ ...json, ...changes }));
     expect(() => readEncoded(path)).toThrow(message);
   });
 
   test("an index that is cut short", () => {
-    fresh();
     truncateSync(index, 40);
     expect(() => readEncoded(path)).toThrow(`${index} is no JSON`);
   });
 
   test("a shard that is missing or cut short", () => {
-    fresh();
     truncateSync(shard, 100);
     expect(() => readEncoded(path)).toThrow(shard);
     unlinkSync(shard);
@@ -144,7 +170,6 @@ describe("damage is told with the name of the file", () => {
     ["tokens", undefined, "has no tensor tokens"],
   ];
   test.each(wrongShards)("a shard with other %s", (name, tensor, message) => {
-    fresh();
     tidy(() => {
       const tensors = readSafetensors(shard);
       if (tensor) tensors.set(name, tensor);

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { concat } from "./rows.ts";
 import { fromDisk, toDisk } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { problemsOf, readJson } from "../io/json.ts";
@@ -11,7 +12,8 @@ import { Tensor } from "../tensor/tensor.ts";
 
 /**
  * Pictures as the GPT sees them: tokens and CLIP embeddings. CLIP and VQGAN are frozen by then, so every picture is
- * encoded once and not in every epoch. A picture has several views where it was also encoded mirrored.
+ * encoded once and not in every epoch. A picture has several views where it was also encoded mirrored or cropped; the first
+ * is the picture itself.
  */
 export type EncodedSet = {
   count: number;
@@ -46,44 +48,93 @@ const indexSchema = z.object({
 
 type Index = z.infer<typeof indexSchema>;
 
-/** Pictures a file: a shard of 256 tokens and 512 numbers a picture has about 50 MB. */
-const SHARD = 16_384;
+/** Bytes after which the next shard begins. */
+const SHARD = 64 * 2 ** 20;
 
 /**
- * Writes an encoded set as shards with an index; the index comes last, so that a half-written set does not load.
- * @throws Error when the folder holds encoded pictures already
+ * Writes encoded pictures as they come, in shards, so that never more than a shard of them is in memory. The index comes
+ * last: a half-written set does not load, and is written over.
+ * @throws Error when the folder holds encoded pictures already, or when none come
  */
-export function writeEncoded(folder: string, set: EncodedSet, options: { shardSize?: number } = {}): void {
+export async function writeEncoded(
+  folder: string,
+  batches: AsyncIterable<EncodedSet> | Iterable<EncodedSet>,
+  options: { shardBytes?: number } = {},
+): Promise<void> {
   if (existsSync(join(folder, "index.json"))) {
     throw new Error(`${folder} already holds encoded pictures; choose another folder`);
   }
-  const { shardSize = SHARD } = options;
+  const { shardBytes = SHARD } = options;
   mkdirSync(folder, { recursive: true });
-  const length = set.grid[0] * set.grid[1];
-  const shards: string[] = [];
-  for (let start = 0; start < set.count; start += shardSize) {
-    const count = Math.min(shardSize, set.count - start);
-    const rows = <T extends Int32Array | Float32Array | Uint8Array>(data: T, width: number) =>
-      data.subarray(start * set.views * width, (start + count) * set.views * width);
+  for (const name of readdirSync(folder)) if (/^shard-\d+\.safetensors$/.test(name)) rmSync(join(folder, name));
+  const [shards, names, captions]: [string[], string[], (readonly string[])[]] = [[], [], []];
+  let first: EncodedSet | undefined;
+  let waiting: EncodedSet[] = [];
+  let bytes = 0;
+  const flush = (): void => {
     const name = `shard-${String(shards.length).padStart(5, "0")}.safetensors`;
-    tidy(() => {
-      const { pictures } = set;
-      const tensors: [string, Tensor][] = [
-        ["tokens", Tensor.from(rows(set.tokens, length), [count, set.views, length])],
-        ["embeddings", Tensor.from(rows(set.embeddings, set.embedDim), [count, set.views, set.embedDim])],
-      ];
-      if (pictures) {
-        const { images, size } = pictures;
-        tensors.push(["images", Tensor.from(rows(images, size * size * 3), [count, set.views, size, size, 3])]);
-      }
-      writeSafetensors(join(folder, name), tensors);
-    });
+    writeShard(join(folder, name), joinEncoded(waiting));
     shards.push(name);
+    [waiting, bytes] = [[], 0];
+  };
+  for await (const batch of batches) {
+    first ??= batch;
+    names.push(...batch.names);
+    captions.push(...(batch.captions ?? []));
+    waiting.push(batch);
+    bytes += batch.tokens.byteLength + batch.embeddings.byteLength + (batch.pictures?.images.byteLength ?? 0);
+    if (bytes >= shardBytes) flush();
   }
-  const { count, views, grid, codebookSize, embedDim, names, captions } = set;
-  const sizes = { count, views, grid, codebookSize, embedDim, pictureSize: set.pictures?.size };
-  const index = { format: "clip-gen encoded pictures", version: 1, ...sizes, names, captions, shards };
-  writeFileAtomic(join(folder, "index.json"), `${JSON.stringify(toDisk(index))}\n`);
+  if (!first) throw new Error("there are no pictures to encode");
+  if (waiting.length > 0) flush();
+  const { views, grid, codebookSize, embedDim, pictures } = first;
+  const sizes = { count: names.length, views, grid, codebookSize, embedDim, pictureSize: pictures?.size };
+  const index = { format: "clip-gen encoded pictures", version: 1, ...sizes, names, shards };
+  const whole = first.captions ? { ...index, captions } : index;
+  writeFileAtomic(join(folder, "index.json"), `${JSON.stringify(toDisk(whole))}\n`);
+}
+
+function writeShard(path: string, set: EncodedSet): void {
+  const { count, views, grid, embedDim, tokens, embeddings, pictures } = set;
+  tidy(() => {
+    const tensors: [string, Tensor][] = [
+      ["tokens", Tensor.from(tokens, [count, views, grid[0] * grid[1]])],
+      ["embeddings", Tensor.from(embeddings, [count, views, embedDim])],
+    ];
+    if (pictures) {
+      const { images, size } = pictures;
+      tensors.push(["images", Tensor.from(images, [count, views, size, size, 3])]);
+    }
+    writeSafetensors(path, tensors);
+  });
+}
+
+/** Batches of one kind as one set. */
+export function joinEncoded(batches: readonly EncodedSet[]): EncodedSet {
+  const [first] = batches;
+  if (!first) throw new RangeError("there are no encoded pictures to join");
+  const joined: EncodedSet = {
+    ...first,
+    count: batches.reduce((sum, { count }) => sum + count, 0),
+    tokens: concat(
+      batches.map(({ tokens }) => tokens),
+      Int32Array,
+    ),
+    embeddings: concat(
+      batches.map(({ embeddings }) => embeddings),
+      Float32Array,
+    ),
+    names: batches.flatMap(({ names }) => names),
+  };
+  if (first.captions) joined.captions = batches.flatMap(({ captions = [] }) => captions);
+  if (first.pictures) {
+    const images = concat(
+      batches.flatMap(({ pictures }) => (pictures ? [pictures.images] : [])),
+      Uint8Array,
+    );
+    joined.pictures = { ...first.pictures, images };
+  }
+  return joined;
 }
 
 /** Reads what `writeEncoded` wrote. Errors name the file and what is wrong with it. */

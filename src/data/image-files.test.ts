@@ -4,7 +4,6 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findImages, loadImages } from "./image-files.ts";
-import { ImageError } from "./images.ts";
 
 let root = "";
 const at = (...parts: string[]): string => join(root, ...parts);
@@ -67,7 +66,7 @@ describe("loadImages", () => {
       concurrency: 2,
       onProgress: (...step) => progress.push(step.join("/")),
     });
-    expect(loaded.files).toEqual([at("a/2.png"), at("b/y.png")]);
+    expect(loaded.kept).toEqual([0, 3]);
     expect(loaded.images.length).toBe(2 * 4 * 4 * 3);
     expect([loaded.images[0], loaded.images[48]]).toEqual([0, 60]);
     expect(loaded.skipped.map(({ file }) => file)).toEqual([at("a/broken.png"), at("missing.png")]);
@@ -75,8 +74,16 @@ describe("loadImages", () => {
     expect(progress).toEqual(["1/4", "2/4", "3/4", "4/4"]);
   });
 
-  test("is an error where no file can be read", async () => {
-    await expect(loadImages([at("missing.png")], { size: 4 })).rejects.toThrow(ImageError);
+  test("adds random crops, which follow from the seed and the file's number alone", async () => {
+    const given = [at("a/2.png"), at("missing.png"), at("b/y.png")];
+    const crops = { count: 3, flip: true, seed: 5 };
+    const { images, kept } = await loadImages(given, { size: 4, crops });
+    const each = 4 * 4 * 4 * 3;
+    expect([images.length, kept]).toEqual([2 * each, [0, 2]]);
+    const last = await loadImages([at("b/y.png")], { size: 4, crops, start: 2 });
+    expect(last.images).toEqual(images.subarray(each));
+    const plain = await loadImages([at("b/y.png")], { size: 4 });
+    expect(plain.images).toEqual(images.subarray(each, each + plain.images.length));
   });
 
   test("says how much memory was asked for where that is too much", async () => {

@@ -4,7 +4,8 @@ import type { Dirent } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
-import { decodeImage, ImageError, imageExtensions, isImageFile } from "./images.ts";
+import { Random } from "../random.ts";
+import { decodeImage, ImageError, imageExtensions, isImageFile, type Image } from "./images.ts";
 
 /**
  * The picture files under these folders, at any depth, each once, in a stable order: as the paths were given, and
@@ -66,9 +67,22 @@ function nothingFound(roots: readonly string[], others: ReadonlyMap<string, numb
   );
 }
 
+/** Random squares of a picture, each of 80 to 100 % of its area and resized. */
+export type Crops = {
+  /** How many of each picture. */
+  count: number;
+  /** Mirrors each half of the time. */
+  flip: boolean;
+  seed: number;
+};
+
 export type LoadOptions = {
   /** Side of every picture in pixels: shorter side to `size`, middle square. */
   size: number;
+  /** Random crops that are wanted as well. Default: none. */
+  crops?: Crops;
+  /** The first file's number, which the crops follow from. Default 0. */
+  start?: number;
   /** How many pictures are decoded at the same time. Default: the number of cores. */
   concurrency?: number;
   /** Called after each picture, kept or not. */
@@ -76,32 +90,34 @@ export type LoadOptions = {
 };
 
 export type LoadedImages = {
-  /** (files.length, size, size, 3) RGB bytes. */
+  /** (kept.length, 1 + crops, size, size, 3) RGB bytes: of each file first the middle square. */
   images: Uint8Array;
-  /** The files that were read, in the order they were given. */
-  files: string[];
+  /** Which of the files were read, in order. */
+  kept: number[];
   /** The files that could not be read, and why. */
   skipped: { file: string; reason: string }[];
 };
 
 /**
  * Decodes all files to one array in memory. Files that cannot be read are named in `skipped`.
- * Throws ImageError where none could be read, RangeError where the array would be too large for one buffer.
+ * Throws RangeError where the array would be too large for one buffer.
  */
 export async function loadImages(files: readonly string[], options: LoadOptions): Promise<LoadedImages> {
-  const { size, onProgress, concurrency = availableParallelism() } = options;
+  const { size, crops, start = 0, onProgress, concurrency = availableParallelism() } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`concurrency must be a whole number of at least 1, got ${concurrency}`);
   }
-  const bytesEach = size * size * 3;
-  const images = allocate(files.length, size);
+  const views = 1 + (crops?.count ?? 0);
+  const bytesEach = views * size * size * 3;
+  const images = allocate(files.length * views, size);
   const reasons = new Map<number, string>();
   let [next, done] = [0, 0];
   const work = async (): Promise<void> => {
     while (next < files.length) {
       const index = next++;
       try {
-        images.set((await decodeImage(files[index] ?? "", { size })).data, index * bytesEach);
+        const seen = await decodeViews(files[index] ?? "", { size, crops, number: start + index });
+        for (const [view, { data }] of seen.entries()) images.set(data, index * bytesEach + view * data.length);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         reasons.set(index, error.reason);
@@ -112,7 +128,7 @@ export async function loadImages(files: readonly string[], options: LoadOptions)
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, files.length) }, work));
 
-  const kept: string[] = [];
+  const kept: number[] = [];
   const skipped: LoadedImages["skipped"] = [];
   for (const [index, file] of files.entries()) {
     const reason = reasons.get(index);
@@ -121,13 +137,23 @@ export async function loadImages(files: readonly string[], options: LoadOptions)
       continue;
     }
     if (kept.length < index) images.copyWithin(kept.length * bytesEach, index * bytesEach, (index + 1) * bytesEach);
-    kept.push(file);
+    kept.push(index);
   }
-  const [first] = skipped;
-  if (kept.length === 0 && first !== undefined) {
-    throw new ImageError(first.file, `${first.reason} (and none of the ${files.length} files given can be read)`);
+  return { images: images.subarray(0, kept.length * bytesEach), kept, skipped };
+}
+
+/** The middle square, and random ones. */
+async function decodeViews(
+  file: string,
+  { size, crops, number }: { size: number; crops: Crops | undefined; number: number },
+): Promise<Image[]> {
+  const views = [await decodeImage(file, { size })];
+  if (!crops) return views;
+  const random = new Random(crops.seed, "crops", number);
+  for (let i = 0; i < crops.count; i += 1) {
+    views.push(await decodeImage(file, { size, crop: "random", flip: crops.flip, random }));
   }
-  return { images: images.subarray(0, kept.length * bytesEach), files: kept, skipped };
+  return views;
 }
 
 function allocate(count: number, size: number): Uint8Array {

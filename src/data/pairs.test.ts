@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadPairs } from "./pairs.ts";
 import { captionsFromKeywords } from "./picture-list.ts";
-import { readPictures } from "./pictures.ts";
+import { findPictures } from "./pictures.ts";
 
 let root = "";
 beforeAll(async () => {
@@ -57,10 +57,10 @@ describe("loadPairs reads", () => {
     const list = await write("bare/pictures.jsonl", '{"file": "a.png"}\n{"file": "b.png", "kind": "other"}');
     await writeFile(join(root, "bare/a.png"), png);
     await writeFile(join(root, "bare/b.png"), png);
-    const { names } = await readPictures([list], { size: 8 });
+    const names = (await findPictures([list])).map(({ file }) => file);
     expect(names).toEqual([join(root, "bare/a.png"), join(root, "bare/b.png")]);
-    const mixed = await readPictures([`${list}?kind=other`, join(root, "bare")], { size: 8 });
-    expect(mixed.names).toEqual([join(root, "bare/b.png"), join(root, "bare/a.png")]);
+    const mixed = await findPictures([`${list}?kind=other`, join(root, "bare")]);
+    expect(mixed.map(({ file }) => file)).toEqual([join(root, "bare/b.png"), join(root, "bare/a.png")]);
     await expect(loadPairs(list)).rejects.toThrow("pictures.jsonl:1: no caption for a.png");
   });
 

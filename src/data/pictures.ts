@@ -1,7 +1,7 @@
 import { captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
-import { loadImages, findImages } from "./image-files.ts";
+import { loadImages, findImages, type Crops, type LoadOptions } from "./image-files.ts";
 import { loadPairs } from "./pairs.ts";
 import { isPictureList, readPictureList } from "./picture-list.ts";
 import { Random } from "../random.ts";
@@ -21,46 +21,103 @@ export type PictureSet = {
 
 export type ReadOptions = { size: number; onProgress?: (done: number, total: number) => void };
 
-/**
- * Every picture that the `.jsonl` lists name, whose captions are not looked at, and every one in the folders, recursively.
- * Unreadable ones are passed over and named in `skipped`.
- */
-export async function readPictures(paths: readonly string[], options: ReadOptions): Promise<PictureSet> {
+/** A picture file; captions where they were asked for. */
+export type PictureFile = { file: string; captions?: readonly string[] };
+
+/** Every picture that the `.jsonl` lists name, whose captions are not looked at, and every one in the folders, recursively. */
+export async function findPictures(paths: readonly string[]): Promise<PictureFile[]> {
   const [lists, folders] = [paths.filter(isPictureList), paths.filter((path) => !isPictureList(path))];
   const listed: string[] = [];
   for (const list of lists) listed.push(...(await readPictureList(list)).map(({ file }) => file));
   const found = folders.length > 0 || lists.length === 0 ? await findImages(folders) : [];
-  const files = [...new Set([...listed, ...found])];
-  const { images, files: kept, skipped } = await loadImages(files, options);
-  requireSome(kept.length, skipped);
-  return { images, size: options.size, count: kept.length, names: kept, skipped };
+  return [...new Set([...listed, ...found])].map((file) => ({ file }));
 }
 
-/** Pictures with their captions: a `.jsonl` list, or a folder with a text beside every picture. */
-export async function readPairs(path: string, options: ReadOptions): Promise<PictureSet> {
-  const pairs = await loadPairs(path);
-  const captionsOf = new Map(pairs.map((pair) => [pair.file, pair.captions]));
-  const files = pairs.map((pair) => pair.file);
-  const { images, files: kept, skipped } = await loadImages(files, options);
-  requireSome(kept.length, skipped);
-  const captions = kept.map((file) => captionsOf.get(file) ?? []);
-  return { images, size: options.size, count: kept.length, names: kept, captions, skipped };
+/** Pictures with their captions: from `.jsonl` lists, and from folders with a text beside every picture. */
+export async function findPairs(paths: readonly string[]): Promise<PictureFile[]> {
+  const pairs: PictureFile[] = [];
+  for (const path of paths) pairs.push(...(await loadPairs(path)));
+  return pairs;
 }
 
-/** Several sets of one size as one; it has captions where all of them have. */
-export function joinPictures(sets: readonly PictureSet[]): PictureSet {
-  const [first] = sets;
-  if (!first) throw new RangeError("no pictures to join");
-  const captions = sets.flatMap((set) => set.captions ?? []);
-  const joined = {
-    images: Buffer.concat(sets.map((set) => set.images)),
-    size: first.size,
-    count: sets.reduce((sum, set) => sum + set.count, 0),
-    names: sets.flatMap((set) => set.names),
-    skipped: sets.flatMap((set) => set.skipped),
+/** Decodes pictures into memory. Unreadable ones are passed over and named in `skipped`. */
+export async function readPictures(files: readonly PictureFile[], options: ReadOptions): Promise<PictureSet> {
+  const pictures = await decodeFiles(files, options);
+  requireSome(pictures.count, pictures.skipped);
+  return pictures;
+}
+
+async function decodeFiles(files: readonly PictureFile[], options: LoadOptions): Promise<PictureSet> {
+  const paths = files.map(({ file }) => file);
+  const { images, kept, skipped } = await loadImages(paths, options);
+  const captions = kept.flatMap((at) => [files[at]?.captions].filter((given) => given !== undefined));
+  const pictures = {
+    images,
+    size: options.size,
+    count: kept.length,
+    names: kept.map((at) => paths[at] ?? ""),
+    skipped,
   };
-  return captions.length === joined.count ? { ...joined, captions } : joined;
+  return captions.length === kept.length ? { ...pictures, captions } : pictures;
 }
+
+/** Pictures that come one batch after the other, as there may be more of them than memory holds. */
+export type PictureStream = {
+  size: number;
+  /** How many come, those that cannot be read counted too. */
+  count: number;
+  /** Pictures that were made of each: itself, and random crops. */
+  views: number;
+  /** About as many at a time; `images` is (count, views, size, size, 3). */
+  batches: (batchSize: number) => AsyncIterable<PictureSet> | Iterable<PictureSet>;
+};
+
+/** Pictures in memory as a stream. */
+export function streamOf(pictures: PictureSet): PictureStream {
+  const { images, size, count, names, captions } = pictures;
+  function* batches(batchSize: number): Generator<PictureSet> {
+    for (let start = 0; start < count; start += batchSize) {
+      const end = Math.min(count, start + batchSize);
+      yield {
+        images: images.subarray(start * size * size * 3, end * size * size * 3),
+        size,
+        count: end - start,
+        names: names.slice(start, end),
+        ...(captions && { captions: captions.slice(start, end) }),
+        skipped: [],
+      };
+    }
+  }
+  return { size, count, views: 1, batches };
+}
+
+/**
+ * Picture files as a stream: while a batch is worked on, the next one is read. Unreadable ones are named in the batches'
+ * `skipped`; an error at the end where there was no other.
+ */
+export function streamFiles(files: readonly PictureFile[], options: { size: number; crops?: Crops }): PictureStream {
+  async function* batches(batchSize: number): AsyncGenerator<PictureSet> {
+    const read = (start: number): Promise<PictureSet> =>
+      decodeFiles(files.slice(start, start + batchSize), { ...options, start, concurrency: READ_AHEAD });
+    let count = 0;
+    const skipped: PictureSet["skipped"][number][] = [];
+    let next = read(0);
+    for (let start = 0; start < files.length; start += batchSize) {
+      const batch = await next;
+      next = read(start + batchSize);
+      // Whoever stops in between takes no notice of how this one ends.
+      next.catch(() => undefined);
+      count += batch.count;
+      skipped.push(...batch.skipped);
+      yield batch;
+    }
+    requireSome(count, skipped);
+  }
+  return { size: options.size, count: files.length, views: 1 + (options.crops?.count ?? 0), batches };
+}
+
+/** Files of a batch that are under way at once: more than cores, as networks hold up what comes between two steps of each. */
+const READ_AHEAD = 32;
 
 export type SceneSet = PictureSet & { scenes: readonly Scene[]; captions: readonly (readonly string[])[] };
 

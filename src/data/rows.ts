@@ -9,6 +9,17 @@ export function gather<T extends Numbers>(into: T, data: T, rows: readonly numbe
   return into;
 }
 
+/** Data one after the other, in an array of its own. */
+export function concat<T extends Numbers>(parts: readonly T[], Kind: new (length: number) => T): T {
+  const whole = new Kind(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 /** At most `wanted` of `count` rows, evenly apart from the first on: neighbours in a folder tend to be alike. */
 export function spread(count: number, wanted: number): number[] {
   const shown = Math.min(count, wanted);

@@ -1,4 +1,4 @@
-import type { PictureSet } from "../data/pictures.ts";
+import type { PictureSet, PictureStream } from "../data/pictures.ts";
 import type { EncodedSet } from "../data/encoded.ts";
 import { fromPixels, toPixels } from "../data/batches.ts";
 import type { Clip } from "../models/clip.ts";
@@ -6,6 +6,7 @@ import { clipInput } from "../models/clip-images.ts";
 import type { Vqgan } from "../models/vqgan.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { stack } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
 import { choosePrecision, type Precision } from "./precision.ts";
 import type { Device, Tensor } from "../tensor/tensor.ts";
@@ -13,99 +14,69 @@ import type { Device, Tensor } from "../tensor/tensor.ts";
 export type EncodeOptions = {
   clip: Clip;
   vqgan: Vqgan;
-  /** Also encodes every picture mirrored, as a second view. */
+  /** Also encodes every picture mirrored, as its last view. */
   flip?: boolean;
   /** Keeps the pictures, for objectives that compare pictures. */
   keepPictures?: boolean;
+  /** Pictures at a time. Default: about a million pixels. */
   batchSize?: number;
   device?: Device;
   /** What the networks compute in. Default: auto. */
   precision?: Precision;
+  /** Called after every batch; `total` counts the pictures that cannot be read, too. */
   onProgress?: (done: number, total: number) => void;
+  onSkipped?: (skipped: PictureSet["skipped"]) => void;
   signal?: AbortSignal | undefined;
 };
 
 /**
- * Runs the frozen CLIP and VQGAN over every picture once (CLIP-GEN, section 3.2).
+ * Runs the frozen CLIP and VQGAN over every picture once (CLIP-GEN, section 3.2), and gives what they see batch by batch.
  * The pictures come in VQGAN's size; CLIP gets them resized to its own, with its mean and deviation.
  */
-export async function encodePictures(pictures: PictureSet, options: EncodeOptions): Promise<EncodedSet> {
-  const { clip, vqgan, batchSize = 64, device = "cpu" } = options;
-  const { count, size } = pictures;
-  const side = vqgan.tokenGrid(size);
-  const views = options.flip ? 2 : 1;
-  const { embedDim } = clip.config;
-  const tokens = new Int32Array(count * views * side * side);
-  const embeddings = new Float32Array(count * views * embedDim);
-  const bytes = size * size * 3;
-  const kept = options.keepPictures ? new Uint8Array(count * views * bytes) : undefined;
+export async function* encodePictures(pictures: PictureStream, options: EncodeOptions): AsyncGenerator<EncodedSet> {
+  const { clip, vqgan, device = "cpu", onProgress, onSkipped } = options;
   const { dtype } = choosePrecision(options.precision ?? "auto", device);
   for (const network of [clip, vqgan]) network.to(device).setComputeDtype(dtype).eval();
-  for (let start = 0; start < count; start += batchSize) {
+  const batchSize = options.batchSize ?? Math.min(256, Math.max(1, Math.round(2 ** 20 / pictures.size ** 2)));
+  let done = 0;
+  for await (const batch of pictures.batches(batchSize)) {
     options.signal?.throwIfAborted();
-    const rows = Math.min(batchSize, count - start);
-    const batch = pictures.images.subarray(start * bytes, (start + rows) * bytes);
-    noGrad(() =>
-      tidy(() => {
-        const images = toPixels(batch, { count: rows, size }, device);
-        for (let view = 0; view < views; view += 1) {
-          const seen = view === 0 ? images : images.flip([3]);
-          const encoded = encodeBatch(seen, { clip, vqgan });
-          for (let row = 0; row < rows; row += 1) {
-            const at = (start + row) * views + view;
-            const { length } = encoded.tokens;
-            const each = length / rows;
-            tokens.set(encoded.tokens.subarray(row * each, (row + 1) * each), at * each);
-            embeddings.set(encoded.embeddings.subarray(row * embedDim, (row + 1) * embedDim), at * embedDim);
-          }
-          if (kept) keepPictures(kept, fromPixels(seen), { start, rows, views, view });
-        }
-      }),
-    );
-    options.onProgress?.(start + rows, count);
-    await new Promise((resume) => setImmediate(resume));
+    if (batch.count > 0) yield noGrad(() => tidy(() => encodeBatch(batch, pictures.views, options)));
+    if (batch.skipped.length > 0) onSkipped?.(batch.skipped);
+    done += batch.count + batch.skipped.length;
+    onProgress?.(done, pictures.count);
   }
-  const { codebookSize } = vqgan.config;
-  const set: EncodedSet = {
+}
+
+function encodeBatch(batch: PictureSet, views: number, options: EncodeOptions): EncodedSet {
+  const { clip, vqgan, device = "cpu" } = options;
+  const { count, size, names, captions } = batch;
+  const side = vqgan.tokenGrid(size);
+  const pixels = toPixels(batch.images, { count: count * views, size }, device).reshape([count, views, 3, size, size]);
+  const seen = Array.from({ length: views }, (_, view) => pixels.select(1, view)); // views × (B, 3, H, W)
+  if (options.flip === true) seen.push(pixels.select(1, 0).flip([3]));
+  const tokens = seen.map((images) =>
+    vqgan
+      .encode(images)
+      .indices.to("int32")
+      .reshape([count, side * side]),
+  );
+  const embeddings = seen.map((images) => normalize(clip.encodeImage(clipInput(images, clip.config)))); // (B, D)
+  const kept = options.keepPictures ? fromPixels(stack(seen, 1).reshape([-1, 3, size, size])) : undefined;
+  return {
     count,
-    views,
+    views: seen.length,
     grid: [side, side],
-    codebookSize,
-    embedDim,
-    tokens,
-    embeddings,
-    names: pictures.names,
+    codebookSize: vqgan.config.codebookSize,
+    embedDim: clip.config.embedDim,
+    tokens: new Int32Array(bytesOf(stack(tokens, 1))),
+    embeddings: new Float32Array(bytesOf(stack(embeddings, 1))),
+    names,
+    ...(kept && { pictures: { images: kept, size } }),
+    ...(captions && { captions }),
   };
-  if (kept) set.pictures = { images: kept, size };
-  if (pictures.captions) set.captions = pictures.captions;
-  return set;
 }
 
-/** Tokens (B·h·w) and unit embeddings (B·D) of pictures (B, 3, H, W) in [−1, 1]. */
-function encodeBatch(
-  images: Tensor,
-  { clip, vqgan }: { clip: Clip; vqgan: Vqgan },
-): { tokens: Int32Array; embeddings: Float32Array } {
-  const tokens = vqgan.encode(images).indices.to("int32");
-  const embeddings = normalize(clip.encodeImage(clipInput(images, clip.config)));
-  return { tokens: int32(tokens), embeddings: float32(embeddings) };
-}
-
-function int32(tensor: Tensor): Int32Array {
-  return new Int32Array(tensor.toBytes().buffer);
-}
-
-function float32(tensor: Tensor): Float32Array {
-  return new Float32Array(tensor.toBytes().buffer);
-}
-
-function keepPictures(
-  kept: Uint8Array,
-  pictures: Uint8Array,
-  at: { start: number; rows: number; views: number; view: number },
-): void {
-  const bytes = pictures.length / at.rows;
-  for (let row = 0; row < at.rows; row += 1) {
-    kept.set(pictures.subarray(row * bytes, (row + 1) * bytes), ((at.start + row) * at.views + at.view) * bytes);
-  }
+function bytesOf(tensor: Tensor): ArrayBuffer {
+  return new Uint8Array(tensor.toBytes()).buffer;
 }

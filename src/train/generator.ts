@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { toDisk, type CommonTraining, type GptTraining, type VqganTraining } from "../config.ts";
 import { readEncoded, writeEncoded, type EncodedSet } from "../data/encoded.ts";
-import type { PictureSet } from "../data/pictures.ts";
+import { streamOf, type PictureSet } from "../data/pictures.ts";
 import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
@@ -102,7 +102,7 @@ async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedS
   const path = join(folder, "encoded");
   if (!existsSync(join(path, "index.json"))) {
     const { objective, device, precision, flip } = gpt.training;
-    const encoded = await encodePictures(pictures, {
+    const encoded = encodePictures(streamOf(pictures), {
       clip,
       vqgan,
       flip,
@@ -112,7 +112,7 @@ async function encode(options: GeneratorOptions, vqgan: Vqgan): Promise<EncodedS
       ...(onEncoded && { onProgress: onEncoded }),
       signal,
     });
-    writeEncoded(path, encoded);
+    await writeEncoded(path, encoded);
   }
   return readEncoded(path);
 }
