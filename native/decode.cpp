@@ -1,141 +1,9 @@
-// What drawing tokens one by one is made of: products of few rows with weights in the format that is read fastest, attention
-// over a cache that is written in place, and the choice of a token. None of it has gradients.
-#include "fused.h"
+// What drawing tokens one by one is made of, beside products of few rows: attention over a cache that is written in place,
+// and the choice of a token. None of it has gradients.
+#include "decode.h"
 #include "operators.h"
 
 namespace {
-
-// Up to this many rows ours read weights faster than the library's products, which convert or repack them first.
-int64_t mostRows(at::ScalarType weight) { return weight == at::kBFloat16 ? 32 : 4; }
-
-bool isStored(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kChar; }
-
-// The weights that int8 ones stand for: (outputs, inputs) and a scale for every output.
-at::Tensor widened(const at::Tensor& weight, const at::Tensor& scale, at::ScalarType dtype) {
-  const int64_t inputs = weight.size(1);
-  if (!weight.is_cpu() || dtype != at::kBFloat16) return (weight.to(at::kFloat) * scale.unsqueeze(1)).to(dtype);
-  at::Tensor wide = at::empty(weight.sizes(), weight.options().dtype(at::kBFloat16));
-  const at::Tensor factors = scale.to(at::kFloat).contiguous();
-  overRows(weight.size(0), inputs, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      kernels().widenInt8(dataOf<int8_t>(weight) + row * inputs, dataOf<float>(factors)[row], dataOf<Bf16>(wide) + row * inputs, inputs);
-  });
-  return wide;
-}
-
-// Reads a number of a float32 or bfloat16 vector; 0 where there is no vector.
-struct Numbers {
-  const float* floats = nullptr;
-  const uint16_t* halves = nullptr;
-  explicit Numbers(const at::Tensor& x) {
-    if (!x.defined()) return;
-    if (x.scalar_type() == at::kFloat)
-      floats = dataOf<float>(x);
-    else
-      halves = static_cast<const uint16_t*>(x.data_ptr());
-  }
-  float operator[](int64_t i) const {
-    if (floats) return floats[i];
-    if (!halves) return 0;
-    const uint32_t bits = static_cast<uint32_t>(halves[i]) << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  }
-};
-
-at::Tensor fewRowsLinear(const at::Tensor& given, const at::Tensor& weight, const at::Tensor& biasGiven, const at::Tensor& scale) {
-  const at::Tensor x = given.contiguous();
-  const int64_t inputs = weight.size(1), outputs = weight.size(0), rows = x.numel() / inputs;
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = outputs;
-  at::Tensor y = at::empty(shape, x.options());
-  const at::Tensor sums = y.scalar_type() == at::kFloat ? y : at::empty(shape, x.options().dtype(at::kFloat));
-  const at::Tensor bias = biasGiven.defined() && !hasKernels(biasGiven) ? biasGiven.to(at::kFloat) : biasGiven;
-  const Numbers added(bias);
-  withType(x, [&](auto type) {
-    using T = decltype(type);
-    // In blocks of eight outputs, of which kernels read eight at once.
-    overRows((outputs + 7) / 8, 8 * inputs, [&](int64_t first, int64_t last) {
-      const int64_t begin = 8 * first, end = std::min(8 * last, outputs);
-      float* out = dataOf<float>(sums);
-      if (weight.scalar_type() == at::kFloat)
-        kernelsOf<T>().fewRowsFloat(dataOf<T>(x), dataOf<float>(weight), out, rows, inputs, outputs, begin, end);
-      else if (weight.scalar_type() == at::kBFloat16)
-        kernelsOf<T>().fewRowsBf16(dataOf<T>(x), dataOf<Bf16>(weight), out, rows, inputs, outputs, begin, end);
-      else
-        kernelsOf<T>().fewRowsInt8(dataOf<T>(x), dataOf<int8_t>(weight), out, rows, inputs, outputs, begin, end);
-      for (int64_t row = 0; row < rows; ++row) {
-        float* part = out + row * outputs;
-        if (scale.defined())
-          for (int64_t o = begin; o < end; ++o) part[o] *= dataOf<float>(scale)[o];
-        if (bias.defined())
-          for (int64_t o = begin; o < end; ++o) part[o] += added[o];
-        if (!y.is_same(sums)) kernels().narrow(part + begin, dataOf<Bf16>(y) + row * outputs + begin, end - begin);
-      }
-    });
-  });
-  return y;
-}
-
-// x Wᵀ + b: x (…, in), weight (out, in) in float32, bfloat16, or in int8 with the scale of every output.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const OptionalTensor& biasGiven, const OptionalTensor& scaleGiven) {
-  const at::Tensor bias = biasGiven.has_value() ? *biasGiven : at::Tensor();
-  const at::Tensor scale = scaleGiven.has_value() ? scaleGiven->to(at::kFloat).contiguous() : at::Tensor();
-  TORCH_CHECK(x.dim() > 0 && weight.dim() == 2 && x.size(-1) == weight.size(1) && (weight.scalar_type() == at::kChar) == scale.defined(),
-              "linear: a weight of ", weight.sizes(), " does not fit an input of ", x.sizes(), "; int8 needs a scale, other dtypes have none");
-  const bool learns = at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
-  const int64_t inputs = weight.size(1), rows = inputs > 0 ? x.numel() / inputs : 0;
-  if (!learns && hasKernels(x) && isStored(weight.scalar_type()) && weight.is_contiguous() && rows > 0 && rows <= mostRows(weight.scalar_type()) &&
-      inputs % 32 == 0)
-    return fewRowsLinear(x, weight, bias, scale);
-  const at::Tensor wide = scale.defined() ? widened(weight.contiguous(), scale, x.scalar_type()) : weight;
-  return at::linear(x, wide.to(x.scalar_type()), bias.defined() ? OptionalTensor(bias.to(x.scalar_type())) : OptionalTensor());
-}
-
-// Attention of new positions, qkv (B, T, 3 · C), over those in the cache and themselves → (B, T, C). Their keys and values
-// are written at `start`: values (B, H, S, d), and keys likewise, or for kernels in blocks, (B, H, S / 32, d, 32).
-at::Tensor attendCached(const at::Tensor& given, at::Tensor keys, at::Tensor values, int64_t start) {
-  TORCH_CHECK(given.dim() == 3 && values.dim() == 4 && keys.is_contiguous() && values.is_contiguous(), "attend_cached: wrong dimensions");
-  const int64_t batch = given.size(0), length = given.size(1), heads = values.size(1), size = values.size(2), width = values.size(3);
-  const bool blocks = keys.dim() == 5;
-  TORCH_CHECK(given.size(2) == 3 * heads * width && values.size(0) == batch && start >= 0 && start + length <= size && keys.numel() == values.numel() &&
-                  keys.scalar_type() == given.scalar_type() && values.scalar_type() == given.scalar_type() &&
-                  (blocks ? hasKernels(given) && keys.size(4) == kCacheBlock && keys.size(3) == width : keys.sizes() == values.sizes()),
-              "attend_cached: ", given.sizes(), " at ", start, " does not fit keys of ", keys.sizes(), " and values of ", values.sizes());
-  const double scale = 1 / std::sqrt(static_cast<double>(width));
-  if (!blocks) {
-    const auto parts = given.view({batch, length, 3, heads, width}).permute({2, 0, 3, 1, 4}).unbind(0);  // (B, H, T, d)
-    keys.narrow(2, start, length).copy_(parts[1]);
-    values.narrow(2, start, length).copy_(parts[2]);
-    at::Tensor scores = at::matmul(parts[0] * scale, keys.narrow(2, 0, start + length).transpose(2, 3));  // (B, H, T, S)
-    scores = scores + at::full({length, start + length}, -INFINITY, scores.options()).triu(start + 1);
-    return at::matmul(scores.softmax(-1), values.narrow(2, 0, start + length)).transpose(1, 2).reshape({batch, length, heads * width});
-  }
-  const at::Tensor qkv = given.contiguous();
-  at::Tensor result = at::empty({batch, length, heads * width}, qkv.options());
-  withType(qkv, [&](auto type) {
-    using T = decltype(type);
-    overRows(batch * heads, (start + length) * width, [&](int64_t begin, int64_t end) {
-      std::vector<float> scratch(static_cast<size_t>(size + kCacheBlock + width));
-      for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t b = unit / heads, head = unit % heads;
-        T *ownKeys = dataOf<T>(keys) + unit * width * size, *ownValues = dataOf<T>(values) + unit * size * width;
-        for (int64_t t = 0; t < length; ++t) {
-          const T* query = dataOf<T>(qkv) + ((b * length + t) * 3 * heads + head) * width;
-          const T *key = query + heads * width, *value = key + heads * width;
-          const int64_t at = start + t;
-          T* block = ownKeys + at / kCacheBlock * width * kCacheBlock + at % kCacheBlock;
-          for (int64_t d = 0; d < width; ++d) block[d * kCacheBlock] = key[d];
-          std::memcpy(ownValues + at * width, value, sizeof(T) * static_cast<size_t>(width));
-          T* out = dataOf<T>(result) + ((b * length + t) * heads + head) * width;
-          kernelsOf<T>().attendOne(query, ownKeys, ownValues, out, scratch.data(), at + 1, width, static_cast<float>(scale));
-        }
-      }
-    });
-  });
-  return result;
-}
 
 // The k-th largest of some numbers.
 float largest(const float* x, int64_t count, int64_t k) {
@@ -202,8 +70,46 @@ at::Tensor drawTokens(const at::Tensor& logits, at::ArrayRef<double> draws, doub
 
 }  // namespace
 
+// Attention of new positions, qkv (B, T, 3 · C), over those in the cache and themselves → (B, T, C). Their keys and values
+// are written at `start`: values (B, H, S, d), and keys likewise, or for kernels in blocks, (B, H, S / 32, d, 32).
+at::Tensor applyAttendCached(const at::Tensor& given, at::Tensor keys, at::Tensor values, int64_t start) {
+  TORCH_CHECK(given.dim() == 3 && values.dim() == 4 && keys.is_contiguous() && values.is_contiguous(), "attend_cached: wrong dimensions");
+  const int64_t batch = given.size(0), length = given.size(1), heads = values.size(1), size = values.size(2), width = values.size(3);
+  const bool blocks = keys.dim() == 5;
+  TORCH_CHECK(given.size(2) == 3 * heads * width && values.size(0) == batch && start >= 0 && start + length <= size && keys.numel() == values.numel() &&
+                  keys.scalar_type() == given.scalar_type() && values.scalar_type() == given.scalar_type() &&
+                  (blocks ? hasKernels(given) && keys.size(4) == kCacheBlock && keys.size(3) == width : keys.sizes() == values.sizes()),
+              "attend_cached: ", given.sizes(), " at ", start, " does not fit keys of ", keys.sizes(), " and values of ", values.sizes());
+  const double scale = 1 / std::sqrt(static_cast<double>(width));
+  if (!blocks) {
+    const auto parts = given.view({batch, length, 3, heads, width}).permute({2, 0, 3, 1, 4}).unbind(0);  // (B, H, T, d)
+    keys.narrow(2, start, length).copy_(parts[1]);
+    values.narrow(2, start, length).copy_(parts[2]);
+    at::Tensor scores = at::matmul(parts[0] * scale, keys.narrow(2, 0, start + length).transpose(2, 3));  // (B, H, T, S)
+    scores = scores + at::full({length, start + length}, -INFINITY, scores.options()).triu(start + 1);
+    return at::matmul(scores.softmax(-1), values.narrow(2, 0, start + length)).transpose(1, 2).reshape({batch, length, heads * width});
+  }
+  const at::Tensor qkv = given.contiguous();
+  at::Tensor result = at::empty({batch, length, heads * width}, qkv.options());
+  withType(qkv, [&](auto type) {
+    using T = decltype(type);
+    overRows(batch * heads, (start + length) * width, [&](int64_t begin, int64_t end) {
+      std::vector<float> scratch(static_cast<size_t>(size + kCacheBlock + width));
+      for (int64_t unit = begin; unit < end; ++unit) {
+        const int64_t b = unit / heads, head = unit % heads;
+        T *ownKeys = dataOf<T>(keys) + unit * width * size, *ownValues = dataOf<T>(values) + unit * size * width;
+        for (int64_t t = 0; t < length; ++t) {
+          const T* query = dataOf<T>(qkv) + ((b * length + t) * 3 * heads + head) * width;
+          T* out = dataOf<T>(result) + ((b * length + t) * heads + head) * width;
+          attendPosition(query, heads * width, ownKeys, ownValues, out, scratch.data(), start + t, width, static_cast<float>(scale));
+        }
+      }
+    });
+  });
+  return result;
+}
+
 TORCH_LIBRARY_FRAGMENT(clip_gen, library) {
-  library.def("linear(Tensor self, Tensor weight, Tensor? bias=None, Tensor? scale=None) -> Tensor", linear);
-  library.def("attend_cached(Tensor qkv, Tensor(a!) keys, Tensor(b!) values, int start) -> Tensor", attendCached);
+  library.def("attend_cached(Tensor qkv, Tensor(a!) keys, Tensor(b!) values, int start) -> Tensor", applyAttendCached);
   library.def("draw_tokens(Tensor self, float[] draws, float temperature, int top_k, float top_p) -> Tensor", drawTokens);
 }

@@ -55,14 +55,6 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
   }
 };
 
-// layer_norm over the last dimension; weight and bias may be wider than x.
-at::Tensor layerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
-  TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.sizes() == bias.sizes() && weight.size(0) == x.size(-1),
-              "layer_norm: weight and bias of [", weight.sizes(), "] and [", bias.sizes(), "] do not fit an input of ", x.sizes());
-  if (!hasKernels(x)) return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
-  return LayerNorm::apply(x, weight, bias, eps);
-}
-
 class Gelu : public torch::autograd::Function<Gelu> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& input) {
@@ -89,8 +81,6 @@ class Gelu : public torch::autograd::Function<Gelu> {
     return {gradX};
   }
 };
-
-at::Tensor gelu(const at::Tensor& x) { return hasKernels(x) ? Gelu::apply(x) : at::gelu(x); }
 
 // A seed from the generator that libtorch's own random operators use, so that its state decides here, too.
 uint64_t drawSeed() {
@@ -306,9 +296,19 @@ at::Tensor crossEntropy(const at::Tensor& logits, const at::Tensor& targets) {
 
 }  // namespace
 
+// layer_norm over the last dimension; weight and bias may be wider than x.
+at::Tensor applyLayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+  TORCH_CHECK(x.dim() > 0 && weight.dim() == 1 && weight.sizes() == bias.sizes() && weight.size(0) == x.size(-1),
+              "layer_norm: weight and bias of [", weight.sizes(), "] and [", bias.sizes(), "] do not fit an input of ", x.sizes());
+  if (!hasKernels(x)) return at::layer_norm(x, weight.sizes(), weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
+  return LayerNorm::apply(x, weight, bias, eps);
+}
+
+at::Tensor applyGelu(const at::Tensor& x) { return hasKernels(x) ? Gelu::apply(x) : at::gelu(x); }
+
 TORCH_LIBRARY_FRAGMENT(clip_gen, library) {
-  library.def("layer_norm(Tensor self, Tensor weight, Tensor bias, float eps) -> Tensor", layerNorm);
-  library.def("gelu(Tensor self) -> Tensor", gelu);
+  library.def("layer_norm(Tensor self, Tensor weight, Tensor bias, float eps) -> Tensor", applyLayerNorm);
+  library.def("gelu(Tensor self) -> Tensor", applyGelu);
   library.def("dropout(Tensor self, float p) -> Tensor", dropout);
   library.def("add_dropout(Tensor self, Tensor x, float p) -> Tensor", addDropout);
   library.def("attention(Tensor qkv, int heads, bool causal, float p) -> Tensor", attention);

@@ -37,3 +37,8 @@ void overRows(int64_t rows, int64_t width, Body body) {
 inline void refuseSecondDerivative(const char* name) {
   TORCH_CHECK(!at::GradMode::is_enabled(), name, " has no second derivative");
 }
+
+// Operators that others are made of.
+at::Tensor applyLayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps);
+at::Tensor applyGelu(const at::Tensor& x);
+at::Tensor applyAttendCached(const at::Tensor& qkv, at::Tensor keys, at::Tensor values, int64_t start);

@@ -53,6 +53,7 @@ function tsType({ type, name }) {
   if (name === "reduction") return "Reduction";
   if (bare === "Tensor") return `Tensor${nullable}`;
   if (bare === "Tensor[]") return "readonly Tensor[]";
+  if (bare === "Tensor?[]") return "readonly (Tensor | undefined)[]";
   if (/^Sym[iI]nt$|^int$|^float$|^Scalar$/.test(bare)) return `number${nullable}`;
   if (/^(Sym[iI]nt|int|float)\[\d+\]$/.test(bare)) return `number | readonly number[]${nullable}`;
   if (/^(Sym[iI]nt|int|float)\[\]$/.test(bare)) return `readonly number[]${nullable}`;
@@ -67,7 +68,7 @@ const mayBeMissing = ({ type, fallback }) => fallback !== undefined || type.ends
 
 const lower = (parameter, expression) => {
   const bare = parameter.type.replace(/\?$/, "");
-  if (bare === "Tensor[]") return `handles(${expression})`;
+  if (bare === "Tensor[]" || bare === "Tensor?[]") return `handles(${expression})`;
   if (bare === "Tensor" || bare === "Generator") {
     const optional = parameter.type.endsWith("?") || parameter.fallback !== undefined;
     return optional ? `${expression}?.handle` : `${expression}.handle`;
@@ -204,7 +205,8 @@ const types = (code) => {
   const named = ["DType", "MemoryFormat", "Reduction"].filter((name) => new RegExp(`\\b${name}\\b`).test(code));
   return named.length > 0 ? `import type { ${named.join(", ")} } from "./dtype.ts";\n` : "";
 };
-const handles = "const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);\n";
+const handles =
+  "const handles = (tensors: readonly (Tensor | undefined)[]): (Handle | undefined)[] => tensors.map((tensor) => tensor?.handle);\n";
 
 const methods = lines
   .filter((line) => !line.startsWith("fn "))

@@ -8,8 +8,6 @@ namespace {
 // What the next outputs will need. Rows are too short for the processor to guess it.
 inline void prefetch(const void* next) { __builtin_prefetch(next, 0, 3); }
 
-#define UNROLLED _Pragma("GCC unroll 8")
-
 // y (ROWS, outputs) for outputs `first` … `first + OUTPUTS`: x (ROWS, inputs), weight (outputs, inputs).
 template <int ROWS, int OUTPUTS, typename T, typename Weight>
 inline void productBlock(const T* x, const Weight* weight, float* y, int64_t inputs, int64_t outputs, int64_t first) {
@@ -28,11 +26,6 @@ inline void productBlock(const T* x, const Weight* weight, float* y, int64_t inp
   }
   UNROLLED for (int o = 0; o < OUTPUTS; ++o) UNROLLED for (int row = 0; row < ROWS; ++row) y[row * outputs + first + o] = sums[o][row].total();
 }
-
-template <int COUNT>
-struct Rows {
-  static constexpr int kRows = COUNT;
-};
 
 // All rows for some outputs, whose weights stay in the nearest cache meanwhile. So many sums at once are kept in registers.
 template <int OUTPUTS, typename T, typename Weight>
@@ -60,7 +53,5 @@ void fewRows(const T* x, const Weight* weight, float* y, int64_t rows, int64_t i
     for (; o + 2 <= end; o += 2) allRows<2>(x, weight, y, rows, inputs, outputs, o);
   for (; o < end; ++o) allRows<1>(x, weight, y, rows, inputs, outputs, o);
 }
-
-#undef UNROLLED
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "elementwise.h"
 #include "few-rows.h"
 #include "layer-norm.h"
+#include "product.h"
 #include "softmax.h"
 
 #define TEXT(name) #name
@@ -21,5 +22,5 @@ static constexpr Kernels<T> typed() {
 
 namespace kernel_sets {
 extern const KernelSet KERNEL_SET;
-const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares, narrow, widenInt8, greatest, exponentials, sumFrom};
+const KernelSet KERNEL_SET = {NAME(KERNEL_SET), typed<float>(), typed<Bf16>(), adam, sumOfSquares, narrow, widenInt8, greatest, exponentials, sumFrom, kProduct, kPackRows};
 }  // namespace kernel_sets

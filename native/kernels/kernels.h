@@ -80,6 +80,32 @@ struct AdamStep {
   float gradScale;    // for clipping
 };
 
+// Columns of a product that are worked on at once, and how much of its depth.
+constexpr int64_t kPanel = 32;
+constexpr int64_t kDepth = 2048;
+
+enum class Stored { Float, Bf16, Int8 };
+
+// What is multiplied with: (depth, columns), or as it lies in memory (columns, depth).
+struct ProductFactor {
+  const void* data;
+  Stored stored;
+  bool transposed;
+  int64_t depth, columns;
+};
+
+// c (rows, columns) = a (rows, depth) · b · scale + bias, with sums in float.
+struct Product {
+  const Bf16* a;  // rows, depth a multiple of 8; or as `packRows` makes them
+  bool panels;
+  ProductFactor b;
+  const float *scale, *bias;  // (columns), or null
+  void* c;                    // float where it is wide, or else Bf16
+  bool wide;
+  Bf16* panel;  // room for 32 · min(depth, 2048), filled up to a multiple of 32, at a multiple of 64 bytes
+  float* sums;  // where depth is above 2048: room for 32 for each of the rows
+};
+
 struct KernelSet {
   const char* name;
   Kernels<float> f32;
@@ -93,6 +119,12 @@ struct KernelSet {
   void (*exponentials)(float* x, int64_t count, float most, float factor, float least);
   // Σ of the x that are at least `least`.
   double (*sumFrom)(const float* x, int64_t count, float least);
+  // Both null in a set without instructions for them. Rows `firstRow` … `lastRow` of a product, for 32 columns from `column`
+  // on; `another` says that the next 32 follow.
+  void (*product)(const Product& p, int64_t firstRow, int64_t lastRow, int64_t column, bool another);
+  // x (depth, columns) → its columns as rows of a product, (columns / 8, depth / 2, 8, 2), for columns `begin` … `end`; and
+  // their sums.
+  void (*packRows)(const Bf16* x, Bf16* panels, float* sums, int64_t depth, int64_t columns, int64_t begin, int64_t end);
 };
 
 // The set in use. At first the newest that this CPU can run, or what CLIP_GEN_KERNELS names.

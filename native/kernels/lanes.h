@@ -7,7 +7,15 @@
 
 #include "math.h"
 
+#define UNROLLED _Pragma("GCC unroll 16")
+
 namespace {
+
+// A number of rows that the compiler knows.
+template <int COUNT>
+struct Rows {
+  static constexpr int kRows = COUNT;
+};
 
 #if defined(__AVX512F__)
 

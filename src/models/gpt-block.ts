@@ -35,8 +35,17 @@ export class Block extends Module {
   }
 
   forward(x: Tensor, context: BlockContext): Tensor {
-    const attended = this.residualDropout.add(x, this.attention.forward(this.norm1.forward(x), context));
+    if (context.cached) return this.#decode(x, context.cached);
+    const attended = this.residualDropout.add(x, this.attention.forward(this.norm1.forward(x)));
     return this.residualDropout.add(attended, this.mlp.forward(this.norm2.forward(attended)));
+  }
+
+  /** The same as one operator, without dropout and gradients. */
+  #decode(x: Tensor, { cache, layer }: { cache: KvCache; layer: number }): Tensor {
+    return cache.decodeBlock(layer, x, {
+      norms: [this.norm1, this.norm2],
+      linears: [this.attention.qkv, this.attention.proj, this.mlp.fc1, this.mlp.fc2],
+    });
   }
 }
 
@@ -54,19 +63,9 @@ class CausalSelfAttention extends Module {
     this.#heads = heads;
   }
 
-  forward(x: Tensor, { cached }: BlockContext): Tensor {
-    const qkv = this.qkv.forward(x);
-    return this.proj.forward(attend(qkv, { heads: this.#heads, cached, dropout: this.dropout.probability }));
+  forward(x: Tensor): Tensor {
+    return this.proj.forward(attention(this.qkv.forward(x), this.#heads, true, this.dropout.probability));
   }
-}
-
-/** Causal attention of (B, T, 3 · C), over what the cache has seen, too, where there is one → (B, T, C). */
-export function attend(
-  qkv: Tensor,
-  options: { heads: number; cached: BlockContext["cached"]; dropout: number },
-): Tensor {
-  const { heads, cached, dropout } = options;
-  return cached ? cached.cache.attend(cached.layer, qkv) : attention(qkv, heads, true, dropout);
 }
 
 class Mlp extends Module {

@@ -1,6 +1,7 @@
-import { attendCached, zeros } from "../tensor/functions.generated.ts";
+import { attendCached, decodeBlock, zeros } from "../tensor/functions.generated.ts";
 import { keep } from "../tensor/scope.ts";
 import type { DType } from "../tensor/dtype.ts";
+import type { LayerNorm, Linear } from "../nn/layers.ts";
 import type { Device, Tensor } from "../tensor/tensor.ts";
 
 /** Positions whose keys lie side by side, as `native/kernels/attend.h` reads them. */
@@ -51,17 +52,36 @@ export class KvCache {
    * (B, T, 3 · C), queries, keys and values side by side → (B, T, C)
    */
   attend(layer: number, qkv: Tensor): Tensor {
-    const [keys, values] = [this.#keys[layer], this.#values[layer]];
-    if (!keys || !values) throw new RangeError("the cache has fewer layers than the network");
+    const [keys, values] = this.#of(layer);
     return attendCached(qkv, keys, values, this.#length);
+  }
+
+  /**
+   * A pre-norm block of new positions (B, T, C) → (B, T, C), as one operator: its two norms, and the linear layers for queries, keys and values,
+   * of the way back into the stream, and of the MLP with its GELU. Without gradients.
+   */
+  decodeBlock(
+    layer: number,
+    x: Tensor,
+    { norms, linears }: { norms: readonly [LayerNorm, LayerNorm]; linears: readonly [Linear, Linear, Linear, Linear] },
+  ): Tensor {
+    const [keys, values] = this.#of(layer);
+    const ofNorms = norms.flatMap(({ weight, bias }) => [weight, bias]);
+    const ofLinears = linears.flatMap(({ weight, bias, scale }) => [weight, bias, scale]);
+    return decodeBlock(x, keys, values, this.#length, ofNorms, ofLinears, norms[0].eps);
   }
 
   /** What a layer has seen: keys and values, each (B, H, S, d). */
   seen(layer: number): [keys: Tensor, values: Tensor] {
-    const [keys, values] = [this.#keys[layer], this.#values[layer]];
-    if (!keys || !values) throw new RangeError("the cache has fewer layers than the network");
+    const [keys, values] = this.#of(layer);
     const rows = keys.shape.length === 5 ? keys.transpose(3, 4).flatten(2, 3) : keys;
     return [rows.narrow(2, 0, this.#length), values.narrow(2, 0, this.#length)];
+  }
+
+  #of(layer: number): [keys: Tensor, values: Tensor] {
+    const [keys, values] = [this.#keys[layer], this.#values[layer]];
+    if (!keys || !values) throw new RangeError("the cache has fewer layers than the network");
+    return [keys, values];
   }
 
   advance(count: number): void {

@@ -2,11 +2,11 @@ import { mergeHeads, splitHeads } from "../nn/attention.ts";
 import { constant } from "../nn/init.ts";
 import { Dropout, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
-import { cat, stack } from "../tensor/functions.generated.ts";
+import { attention, cat, stack } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { attend, residualStd, type BlockContext, type Rotated } from "./gpt-block.ts";
+import { residualStd, type BlockContext, type Rotated } from "./gpt-block.ts";
 import type { GptConfig } from "./gpt-config.ts";
 
 /**
@@ -56,7 +56,7 @@ class RotatedSelfAttention extends Module {
     if (!q || !k || !v || !rotation)
       throw new Error("attention of this kind needs queries, keys, values and positions");
     const turned = cat([rotate(q, rotation), rotate(k, rotation), v].map(mergeHeads), -1);
-    const attended = attend(turned, { heads: this.#heads, cached, dropout: 0 });
+    const attended = cached ? cached.cache.attend(cached.layer, turned) : attention(turned, this.#heads, true, 0);
     return this.residualDropout.forward(this.proj.forward(attended));
   }
 }

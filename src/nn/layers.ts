@@ -109,17 +109,17 @@ export class Embedding extends Module {
 export class LayerNorm extends Module {
   weight: Parameter;
   bias: Parameter;
-  readonly #eps: number;
+  readonly eps: number;
 
   constructor(width: number, options: { eps?: number } = {}) {
     super();
     this.weight = constant([width], 1);
     this.bias = zeros([width]);
-    this.#eps = options.eps ?? 1e-5;
+    this.eps = options.eps ?? 1e-5;
   }
 
   forward(x: Tensor): Tensor {
-    return layerNorm(x, this.weight, this.bias, this.#eps);
+    return layerNorm(x, this.weight, this.bias, this.eps);
   }
 }
 

@@ -29,9 +29,11 @@ const op = [
   native.findOperator("clip_gen::channel_norm", ""),
   native.findOperator("clip_gen::linear", ""),
   native.findOperator("clip_gen::attend_cached", ""),
+  native.findOperator("clip_gen::decode_block", ""),
   native.findOperator("clip_gen::draw_tokens", ""),
 ] as const;
-const handles = (tensors: readonly Tensor[]): Handle[] => tensors.map((tensor) => tensor.handle);
+const handles = (tensors: readonly (Tensor | undefined)[]): (Handle | undefined)[] =>
+  tensors.map((tensor) => tensor?.handle);
 
 /** `aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor` */
 export function where(condition: Tensor, self: Tensor, other: Tensor): Tensor {
@@ -275,6 +277,21 @@ export function attendCached(qkv: Tensor, keys: Tensor, values: Tensor, start: n
   return new Tensor(native.call<Handle>(op[23], qkv.handle, keys.handle, values.handle, start));
 }
 
+/** `clip_gen::decode_block(Tensor self, Tensor(a!) keys, Tensor(b!) values, int start, Tensor[] norms, Tensor?[] linears, float eps) -> Tensor` */
+export function decodeBlock(
+  self: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  start: number,
+  norms: readonly Tensor[],
+  linears: readonly (Tensor | undefined)[],
+  eps: number,
+): Tensor {
+  return new Tensor(
+    native.call<Handle>(op[24], self.handle, keys.handle, values.handle, start, handles(norms), handles(linears), eps),
+  );
+}
+
 /** `clip_gen::draw_tokens(Tensor self, float[] draws, float temperature, int top_k, float top_p) -> Tensor` */
 export function drawTokens(
   self: Tensor,
@@ -283,5 +300,5 @@ export function drawTokens(
   topK: number,
   topP: number,
 ): Tensor {
-  return new Tensor(native.call<Handle>(op[24], self.handle, draws, temperature, topK, topP));
+  return new Tensor(native.call<Handle>(op[25], self.handle, draws, temperature, topK, topP));
 }

@@ -47,6 +47,15 @@ const LAYERS: Record<string, Layer> = {
     inputs: () => [randn([3, 50, 3 * 32])],
     run: (x) => attention(x ?? zeros([]), 2, false, 0),
   },
+  // Depths that are a multiple of 8 and of no more, rows and columns that no block divides; and more depth than one pass has.
+  "linear, 40 → 72, 21 rows": { inputs: () => [randn([3, 7, 40]), randn([72, 40]), randn([72])], run: runLinear },
+  "linear, 96 → 136, 11 rows": { inputs: () => [randn([11, 96]), randn([136, 96]), randn([136])], run: runLinear },
+  "linear, 2088 → 24, 2050 rows": {
+    inputs: () => [randn([2050, 2088]).div(45), randn([24, 2088]), randn([24])],
+    run: runLinear,
+  },
+  "linear, 40 → 72, no bias": { inputs: () => [randn([9, 40]), randn([72, 40])], run: runLinear },
+  "linear, 37 → 50": { inputs: () => [randn([9, 37]), randn([50, 37]), randn([50])], run: runLinear },
   "channelNorm, 3 groups": norm(3, false, "none"),
   "channelNorm, 3 groups, silu": norm(3, false, "silu"),
   "channelNorm over the batch, leaky": norm(12, true, "leaky_relu"),
@@ -60,6 +69,11 @@ function norm(groups: number, overBatch: boolean, activation: string): Layer {
       return channelNorm(x, weight, bias, groups, overBatch, 1e-5, activation)[0];
     },
   };
+}
+
+function runLinear(...[x, weight, bias]: Tensor[]): Tensor {
+  if (!x || !weight) throw new Error("two inputs or three");
+  return linear(x, weight, { bias });
 }
 
 function runLayerNorm(...[x, weight, bias]: Tensor[]): Tensor {
@@ -179,35 +193,41 @@ describe.each(SETS)("kernels for %s", (set) => {
     });
   }
 
-  test.each(DTYPES)("few rows times weights of every format, in %s", (dtype) => {
-    native.useKernels(set);
-    noGrad(() =>
-      tidy(() => {
-        manualSeed(7);
-        const [inputs, outputs] = [96, 77];
-        const weight = randn([outputs, inputs]).to("bfloat16");
-        const steps = weight.to("float32").abs().amax([1]).div(127);
-        const int8 = weight.to("float32").div(steps.unsqueeze(1)).round().to("int8");
-        const bias = randn([outputs]);
-        const formats = [
-          { weight: weight.to("float32"), exact: weight.to("float64") },
-          { weight, exact: weight.to("float64") },
-          { weight: int8, scale: steps, exact: int8.to("float64").mul(steps.to("float64").unsqueeze(1)) },
-        ];
-        // More rows than the kernels take go through the library.
-        for (const rows of [1, 2, 3, 5, 7, 8, 20, 40]) {
-          const x = randn([rows, inputs]).to(dtype);
-          for (const { weight: stored, scale, exact } of formats) {
-            const y = linear(x, stored, { bias, scale });
-            const expected = x.to("float64").matmul(exact.t()).add(bias.to("float64"));
-            const rounded = dtype === "bfloat16" && stored.dtype === "int8" ? 0.01 : 0;
-            expect(y.dtype).toBe(dtype);
-            expect(greatestDifference(y, expected)).toBeLessThan(TOLERANCE[dtype] / 2 + rounded);
+  const products = DTYPES.flatMap((dtype) => [
+    { dtype, inputs: 96, outputs: 77 },
+    { dtype, inputs: 2080, outputs: 72 },
+  ]);
+  test.each(products)(
+    "rows times weights of every format, $inputs → $outputs in $dtype",
+    ({ dtype, inputs, outputs }) => {
+      native.useKernels(set);
+      noGrad(() =>
+        tidy(() => {
+          manualSeed(7);
+          const weight = randn([outputs, inputs]).to("bfloat16");
+          const steps = weight.to("float32").abs().amax([1]).div(127);
+          const int8 = weight.to("float32").div(steps.unsqueeze(1)).round().to("int8");
+          const bias = randn([outputs]);
+          const formats = [
+            { weight: weight.to("float32"), exact: weight.to("float64") },
+            { weight, exact: weight.to("float64") },
+            { weight: int8, scale: steps, exact: int8.to("float64").mul(steps.to("float64").unsqueeze(1)) },
+          ];
+          // Few rows, many, and what the library takes.
+          for (const rows of [1, 2, 3, 5, 7, 8, 20, 40]) {
+            const x = randn([rows, inputs]).to(dtype);
+            for (const { weight: stored, scale, exact } of formats) {
+              const y = linear(x, stored, { bias, scale });
+              const expected = x.to("float64").matmul(exact.t()).add(bias.to("float64"));
+              const rounded = dtype === "bfloat16" && stored.dtype === "int8" ? 0.01 : 0;
+              expect(y.dtype).toBe(dtype);
+              expect(greatestDifference(y, expected)).toBeLessThan(TOLERANCE[dtype] / 2 + rounded);
+            }
           }
-        }
-      }),
-    );
-  });
+        }),
+      );
+    },
+  );
 
   test.each(DTYPES)("attention over a cache, in %s, is attention over the whole", (dtype) => {
     native.useKernels(set);
