@@ -53,7 +53,8 @@ function stepFlops(gpt: Gpt, { codebookSize, tokenCount, layers, width }: GptCon
   return tokenCount * (6 * multiplied + 12 * layers * width * tokenCount);
 }
 
-function randomSet(count: number, codes: number, seed: number): EncodedSet {
+/** Encoded pictures that hold nothing but chance. */
+export function randomSet(count: number, codes: number, seed: number): EncodedSet {
   const random = new Random(seed, "bench");
   const side = Math.sqrt(TOKENS);
   return {

@@ -1,6 +1,6 @@
 // Measures this machine, our engine and our training steps, side by side with plain PyTorch.
 //
-//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan,generate,pictures,files,start,load] [-- --seed N] [-- --batch N]
+//   npm run bench [-- --quick] [-- --only limits,overhead,gpt,vqgan,generate,pictures,files,start,load,memory] [-- --seed N] [-- --batch N]
 //
 // CLIP_GEN_PEER_PYTHON=python3,/path/to/python names what to compare with; CLIP_GEN_NATIVE another build of the add-on.
 
@@ -18,6 +18,7 @@ import { measureGpt } from "./gpt-step.ts";
 import { measureLoads } from "./load.ts";
 import { measureLimits } from "./matmul.ts";
 import type { Measurement } from "./measure.ts";
+import { measureMemory } from "./memory.ts";
 import { measureOverhead } from "./operator-overhead.ts";
 import { measurePictures } from "./pictures.ts";
 import { startPeers } from "./python.ts";
@@ -35,6 +36,7 @@ const benchmarks: Record<string, (context: Context) => Promise<Measurement[]>> =
   files: measureFiles,
   start: measureStart,
   load: measureLoads,
+  memory: measureMemory,
 };
 
 const { values } = parseArgs({
