@@ -84,6 +84,7 @@ const op = [
   native.findOperator("aten::softmax", "int"),
   native.findOperator("aten::log_softmax", "int"),
   native.findOperator("aten::linalg_vector_norm", ""),
+  native.findOperator("aten::linalg_eigh", ""),
   native.findOperator("aten::view", ""),
   native.findOperator("aten::reshape", ""),
   native.findOperator("aten::permute", ""),
@@ -110,6 +111,7 @@ const op = [
   native.findOperator("aten::scatter", "value"),
   native.findOperator("aten::scatter", "src"),
   native.findOperator("aten::topk", ""),
+  native.findOperator("aten::diagonal", ""),
   native.findOperator("aten::sort", ""),
   native.findOperator("aten::triu", ""),
   native.findOperator("aten::tril", ""),
@@ -549,59 +551,64 @@ export abstract class TensorMethods {
     return this.wrap(native.call<Handle>(op[78], this.handle, ord, dim, keepdim, options.dtype));
   }
 
+  /** `aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
+  eigh(UPLO?: string): [Tensor, Tensor] {
+    return this.wrapAll(native.call<[Handle, Handle]>(op[79], this.handle, UPLO));
+  }
+
   /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
   view(size: readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[79], this.handle, size));
+    return this.wrap(native.call<Handle>(op[80], this.handle, size));
   }
 
   /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
   reshape(shape: readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[80], this.handle, shape));
+    return this.wrap(native.call<Handle>(op[81], this.handle, shape));
   }
 
   /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
   permute(dims: readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[81], this.handle, dims));
+    return this.wrap(native.call<Handle>(op[82], this.handle, dims));
   }
 
   /** `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)` */
   transpose(dim0: number, dim1: number): Tensor {
-    return this.wrap(native.call<Handle>(op[82], this.handle, dim0, dim1));
+    return this.wrap(native.call<Handle>(op[83], this.handle, dim0, dim1));
   }
 
   /** `aten::t(Tensor(a) self) -> Tensor(a)` */
   t(): Tensor {
-    return this.wrap(native.call<Handle>(op[83], this.handle));
+    return this.wrap(native.call<Handle>(op[84], this.handle));
   }
 
   /** `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)` */
   unsqueeze(dim: number): Tensor {
-    return this.wrap(native.call<Handle>(op[84], this.handle, dim));
+    return this.wrap(native.call<Handle>(op[85], this.handle, dim));
   }
 
   /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
   squeeze(dim: number): Tensor {
-    return this.wrap(native.call<Handle>(op[85], this.handle, dim));
+    return this.wrap(native.call<Handle>(op[86], this.handle, dim));
   }
 
   /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(startDim?: number, endDim?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[86], this.handle, startDim, endDim));
+    return this.wrap(native.call<Handle>(op[87], this.handle, startDim, endDim));
   }
 
   /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
   expand(size: readonly number[], options: { implicit?: boolean | undefined } = {}): Tensor {
-    return this.wrap(native.call<Handle>(op[87], this.handle, size, options.implicit));
+    return this.wrap(native.call<Handle>(op[88], this.handle, size, options.implicit));
   }
 
   /** `aten::narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)` */
   narrow(dim: number, start: number, length: number): Tensor {
-    return this.wrap(native.call<Handle>(op[88], this.handle, dim, start, length));
+    return this.wrap(native.call<Handle>(op[89], this.handle, dim, start, length));
   }
 
   /** `aten::select.int(Tensor(a) self, int dim, int index) -> Tensor(a)` */
   select(dim: number, index: number): Tensor {
-    return this.wrap(native.call<Handle>(op[89], this.handle, dim, index));
+    return this.wrap(native.call<Handle>(op[90], this.handle, dim, index));
   }
 
   /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
@@ -613,37 +620,37 @@ export abstract class TensorMethods {
       step?: number | undefined;
     } = {},
   ): Tensor {
-    return this.wrap(native.call<Handle>(op[90], this.handle, options.dim, options.start, options.end, options.step));
+    return this.wrap(native.call<Handle>(op[91], this.handle, options.dim, options.start, options.end, options.step));
   }
 
   /** `aten::split.Tensor(Tensor(a -> *) self, int split_size, int dim=0) -> Tensor(a)[]` */
   split(splitSize: number, dim?: number): Tensor[] {
-    return native.call<Handle[]>(op[91], this.handle, splitSize, dim).map((handle) => this.wrap(handle));
+    return native.call<Handle[]>(op[92], this.handle, splitSize, dim).map((handle) => this.wrap(handle));
   }
 
   /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
   chunk(chunks: number, dim?: number): Tensor[] {
-    return native.call<Handle[]>(op[92], this.handle, chunks, dim).map((handle) => this.wrap(handle));
+    return native.call<Handle[]>(op[93], this.handle, chunks, dim).map((handle) => this.wrap(handle));
   }
 
   /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
   unbind(dim?: number): Tensor[] {
-    return native.call<Handle[]>(op[93], this.handle, dim).map((handle) => this.wrap(handle));
+    return native.call<Handle[]>(op[94], this.handle, dim).map((handle) => this.wrap(handle));
   }
 
   /** `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)` */
   contiguous(options: { memoryFormat?: MemoryFormat | undefined } = {}): Tensor {
-    return this.wrap(native.call<Handle>(op[94], this.handle, options.memoryFormat));
+    return this.wrap(native.call<Handle>(op[95], this.handle, options.memoryFormat));
   }
 
   /** `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
   clone(options: { memoryFormat?: MemoryFormat | null | undefined } = {}): Tensor {
-    return this.wrap(native.call<Handle>(op[95], this.handle, options.memoryFormat));
+    return this.wrap(native.call<Handle>(op[96], this.handle, options.memoryFormat));
   }
 
   /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
   repeat(repeats: readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[96], this.handle, repeats));
+    return this.wrap(native.call<Handle>(op[97], this.handle, repeats));
   }
 
   /** `aten::repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor` */
@@ -652,35 +659,35 @@ export abstract class TensorMethods {
     dim?: number | null,
     options: { outputSize?: number | null | undefined } = {},
   ): Tensor {
-    return this.wrap(native.call<Handle>(op[97], this.handle, repeats, dim, options.outputSize));
+    return this.wrap(native.call<Handle>(op[98], this.handle, repeats, dim, options.outputSize));
   }
 
   /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
   flip(dims: readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[98], this.handle, dims));
+    return this.wrap(native.call<Handle>(op[99], this.handle, dims));
   }
 
   /** `aten::roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor` */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[99], this.handle, shifts, dims));
+    return this.wrap(native.call<Handle>(op[100], this.handle, shifts, dims));
   }
 
   /** `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor` */
   indexSelect(dim: number, index: Tensor): Tensor {
-    return this.wrap(native.call<Handle>(op[100], this.handle, dim, index.handle));
+    return this.wrap(native.call<Handle>(op[101], this.handle, dim, index.handle));
   }
 
   /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
   gather(dim: number, index: Tensor, options: { sparseGrad?: boolean | undefined } = {}): Tensor {
-    return this.wrap(native.call<Handle>(op[101], this.handle, dim, index.handle, options.sparseGrad));
+    return this.wrap(native.call<Handle>(op[102], this.handle, dim, index.handle, options.sparseGrad));
   }
 
   /** `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`, `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
   scatter(dim: number, index: Tensor, src: Tensor | number): Tensor {
     if (typeof src === "number") {
-      return this.wrap(native.call<Handle>(op[102], this.handle, dim, index.handle, src));
+      return this.wrap(native.call<Handle>(op[103], this.handle, dim, index.handle, src));
     }
-    return this.wrap(native.call<Handle>(op[103], this.handle, dim, index.handle, src.handle));
+    return this.wrap(native.call<Handle>(op[104], this.handle, dim, index.handle, src.handle));
   }
 
   /** `aten::topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
@@ -689,33 +696,38 @@ export abstract class TensorMethods {
     options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } = {},
   ): [Tensor, Tensor] {
     return this.wrapAll(
-      native.call<[Handle, Handle]>(op[104], this.handle, k, options.dim, options.largest, options.sorted),
+      native.call<[Handle, Handle]>(op[105], this.handle, k, options.dim, options.largest, options.sorted),
     );
+  }
+
+  /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
+  diagonal(offset?: number, dim1?: number, dim2?: number): Tensor {
+    return this.wrap(native.call<Handle>(op[106], this.handle, offset, dim1, dim2));
   }
 
   /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(dim?: number, descending?: boolean): [Tensor, Tensor] {
-    return this.wrapAll(native.call<[Handle, Handle]>(op[105], this.handle, dim, descending));
+    return this.wrapAll(native.call<[Handle, Handle]>(op[107], this.handle, dim, descending));
   }
 
   /** `aten::triu(Tensor self, int diagonal=0) -> Tensor` */
   triu(diagonal?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[106], this.handle, diagonal));
+    return this.wrap(native.call<Handle>(op[108], this.handle, diagonal));
   }
 
   /** `aten::tril(Tensor self, int diagonal=0) -> Tensor` */
   tril(diagonal?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[107], this.handle, diagonal));
+    return this.wrap(native.call<Handle>(op[109], this.handle, diagonal));
   }
 
   /** `aten::detach(Tensor(a) self) -> Tensor(a)` */
   detach(): Tensor {
-    return this.wrap(native.call<Handle>(op[108], this.handle));
+    return this.wrap(native.call<Handle>(op[110], this.handle));
   }
 
   /** `aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
   toDtype(dtype: DType, copy?: boolean, memoryFormat?: MemoryFormat | null): Tensor {
-    return this.wrap(native.call<Handle>(op[109], this.handle, dtype, undefined, copy, memoryFormat));
+    return this.wrap(native.call<Handle>(op[111], this.handle, dtype, undefined, copy, memoryFormat));
   }
 
   /** `aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
@@ -725,28 +737,28 @@ export abstract class TensorMethods {
     options: { copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined } = {},
   ): Tensor {
     return this.wrap(
-      native.call<Handle>(op[110], this.handle, device, dtype, undefined, options.copy, options.memoryFormat),
+      native.call<Handle>(op[112], this.handle, device, dtype, undefined, options.copy, options.memoryFormat),
     );
   }
 
   /** `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor` */
   indexAdd(dim: number, index: Tensor, source: Tensor, options: { alpha?: number | undefined } = {}): Tensor {
-    return this.wrap(native.call<Handle>(op[111], this.handle, dim, index.handle, source.handle, options.alpha));
+    return this.wrap(native.call<Handle>(op[113], this.handle, dim, index.handle, source.handle, options.alpha));
   }
 
   /** `aten::matmul(Tensor self, Tensor other) -> Tensor` */
   matmul(other: Tensor): Tensor {
-    return this.wrap(native.call<Handle>(op[112], this.handle, other.handle));
+    return this.wrap(native.call<Handle>(op[114], this.handle, other.handle));
   }
 
   /** `aten::bmm(Tensor self, Tensor mat2) -> Tensor` */
   bmm(mat2: Tensor): Tensor {
-    return this.wrap(native.call<Handle>(op[113], this.handle, mat2.handle));
+    return this.wrap(native.call<Handle>(op[115], this.handle, mat2.handle));
   }
 
   /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
   linear(weight: Tensor, bias?: Tensor | null): Tensor {
-    return this.wrap(native.call<Handle>(op[114], this.handle, weight.handle, bias?.handle));
+    return this.wrap(native.call<Handle>(op[116], this.handle, weight.handle, bias?.handle));
   }
 
   /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor` */
@@ -762,7 +774,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[115],
+        op[117],
         this.handle,
         weight.handle,
         options.bias?.handle,
@@ -786,7 +798,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[116],
+        op[118],
         this.handle,
         normalizedShape,
         options.weight?.handle,
@@ -809,7 +821,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[117],
+        op[119],
         this.handle,
         numGroups,
         options.weight?.handle,
@@ -833,7 +845,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[118],
+        op[120],
         this.handle,
         weight?.handle,
         bias?.handle,
@@ -849,7 +861,7 @@ export abstract class TensorMethods {
 
   /** `aten::dropout(Tensor input, float p, bool train) -> Tensor` */
   dropout(p: number, train: boolean): Tensor {
-    return this.wrap(native.call<Handle>(op[119], this.handle, p, train));
+    return this.wrap(native.call<Handle>(op[121], this.handle, p, train));
   }
 
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor` */
@@ -864,7 +876,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[120],
+        op[122],
         this.handle,
         target.handle,
         options.weight?.handle,
@@ -877,12 +889,12 @@ export abstract class TensorMethods {
 
   /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
   mseLoss(target: Tensor, reduction?: Reduction): Tensor {
-    return this.wrap(native.call<Handle>(op[121], this.handle, target.handle, reduction));
+    return this.wrap(native.call<Handle>(op[123], this.handle, target.handle, reduction));
   }
 
   /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(outputSize: number | readonly number[], scalesH?: number | null, scalesW?: number | null): Tensor {
-    return this.wrap(native.call<Handle>(op[122], this.handle, outputSize, scalesH, scalesW));
+    return this.wrap(native.call<Handle>(op[124], this.handle, outputSize, scalesH, scalesW));
   }
 
   /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -892,7 +904,7 @@ export abstract class TensorMethods {
     options: { scalesH?: number | null | undefined; scalesW?: number | null | undefined } = {},
   ): Tensor {
     return this.wrap(
-      native.call<Handle>(op[123], this.handle, outputSize, alignCorners, options.scalesH, options.scalesW),
+      native.call<Handle>(op[125], this.handle, outputSize, alignCorners, options.scalesH, options.scalesW),
     );
   }
 
@@ -903,7 +915,7 @@ export abstract class TensorMethods {
     options: { scalesH?: number | null | undefined; scalesW?: number | null | undefined } = {},
   ): Tensor {
     return this.wrap(
-      native.call<Handle>(op[124], this.handle, outputSize, alignCorners, options.scalesH, options.scalesW),
+      native.call<Handle>(op[126], this.handle, outputSize, alignCorners, options.scalesH, options.scalesW),
     );
   }
 
@@ -920,7 +932,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[125],
+        op[127],
         this.handle,
         kernelSize,
         options.stride,
@@ -944,7 +956,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[126],
+        op[128],
         this.handle,
         kernelSize,
         options.stride,
@@ -957,32 +969,32 @@ export abstract class TensorMethods {
 
   /** `aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor` */
   adaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor {
-    return this.wrap(native.call<Handle>(op[127], this.handle, outputSize));
+    return this.wrap(native.call<Handle>(op[129], this.handle, outputSize));
   }
 
   /** `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor` */
   pixelShuffle(upscaleFactor: number): Tensor {
-    return this.wrap(native.call<Handle>(op[128], this.handle, upscaleFactor));
+    return this.wrap(native.call<Handle>(op[130], this.handle, upscaleFactor));
   }
 
   /** `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor` */
   pixelUnshuffle(downscaleFactor: number): Tensor {
-    return this.wrap(native.call<Handle>(op[129], this.handle, downscaleFactor));
+    return this.wrap(native.call<Handle>(op[131], this.handle, downscaleFactor));
   }
 
   /** `aten::constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor` */
   constantPadNd(pad: readonly number[], value?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[130], this.handle, pad, value));
+    return this.wrap(native.call<Handle>(op[132], this.handle, pad, value));
   }
 
   /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
   oneHot(numClasses?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[131], this.handle, numClasses));
+    return this.wrap(native.call<Handle>(op[133], this.handle, numClasses));
   }
 
   /** `aten::bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor` */
   bincount(weights?: Tensor | null, minlength?: number): Tensor {
-    return this.wrap(native.call<Handle>(op[132], this.handle, weights?.handle, minlength));
+    return this.wrap(native.call<Handle>(op[134], this.handle, weights?.handle, minlength));
   }
 
   /** `aten::multinomial(Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
@@ -991,7 +1003,7 @@ export abstract class TensorMethods {
     replacement?: boolean,
     options: { generator?: Generator | null | undefined } = {},
   ): Tensor {
-    return this.wrap(native.call<Handle>(op[133], this.handle, numSamples, replacement, options.generator?.handle));
+    return this.wrap(native.call<Handle>(op[135], this.handle, numSamples, replacement, options.generator?.handle));
   }
 
   /** `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
@@ -1004,7 +1016,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[134],
+        op[136],
         this.handle,
         options.dtype,
         undefined,
@@ -1025,7 +1037,7 @@ export abstract class TensorMethods {
   ): Tensor {
     return this.wrap(
       native.call<Handle>(
-        op[135],
+        op[137],
         this.handle,
         options.dtype,
         undefined,
