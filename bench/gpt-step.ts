@@ -48,7 +48,7 @@ async function measureNetwork(context: Context, network: (typeof networks)[numbe
  * For one picture, forwards and backwards: 6 N a token (Kaplan et al. 2020, arXiv 2001.08361), where N leaves out the
  * tables that are only looked up, and 12 · layers · width · T a token for attention, masked part included (PaLM, appendix B).
  */
-function stepFlops(gpt: Gpt, { codebookSize, tokenCount, layers, width }: GptConfig): number {
+export function stepFlops(gpt: Gpt, { codebookSize, tokenCount, layers, width }: GptConfig): number {
   const multiplied = gpt.parameterCount - (codebookSize + tokenCount) * width;
   return tokenCount * (6 * multiplied + 12 * layers * width * tokenCount);
 }

@@ -7,15 +7,15 @@
 // First: it sets what has to be set before the add-on loads.
 import { environment } from "./environment.ts";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { engineInfo, threadCount } from "../src/tensor/engine.ts";
 import type { Context } from "./context.ts";
 import { measureFiles } from "./encode-files.ts";
 import { measureGeneration } from "./generate.ts";
 import { measureGpt } from "./gpt-step.ts";
 import { measureLoads } from "./load.ts";
+import { thisMachine } from "./machine.ts";
 import { measureLimits } from "./matmul.ts";
 import type { Measurement } from "./measure.ts";
 import { measureMemory } from "./memory.ts";
@@ -23,7 +23,7 @@ import { measureOverhead } from "./operator-overhead.ts";
 import { measurePictures } from "./pictures.ts";
 import { startPeers } from "./python.ts";
 import { measureStart } from "./start.ts";
-import { machineLine, table, type Machine } from "./table.ts";
+import { machineLine, table } from "./table.ts";
 import { measureVqgan } from "./vqgan-step.ts";
 
 const benchmarks: Record<string, (context: Context) => Promise<Measurement[]>> = {
@@ -69,14 +69,7 @@ async function measured(name: string): Promise<Measurement[]> {
   }
 }
 
-const machine: Machine = {
-  cpu: cpus()[0]?.model.trim() ?? "unknown",
-  cores: availableParallelism(),
-  threads: threadCount(),
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  node: process.versions.node,
-  libtorch: engineInfo().version,
-};
+const machine = thisMachine();
 const loadBefore = loadavg()[0] ?? 0;
 const start = performance.now();
 const { peers, notices } = startPeers(machine.threads);

@@ -19,11 +19,9 @@ struct BlockLayers {
 // Where threads wait for each other: awake, since it is not for long, unless another program has a core.
 class Meeting {
  public:
-  explicit Meeting(int threads) : threads_(threads) {}
-
-  void wait() {
+  void wait(int threads) {
     const int round = round_.load(std::memory_order_acquire);
-    if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    if (waiting_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
       waiting_.store(0, std::memory_order_relaxed);
       round_.store(round + 1, std::memory_order_release);
       return;
@@ -45,7 +43,6 @@ class Meeting {
 #endif
   }
 
-  const int threads_;
   std::atomic<int> waiting_{0}, round_{0};
 };
 
@@ -75,8 +72,8 @@ at::Tensor fewRowsBlock(const at::Tensor& given, const at::Tensor& keys, const a
   const int threads = std::min<int>(at::in_parallel_region() ? 1 : at::get_num_threads(), static_cast<int>(std::max<int64_t>(1, width * width / kElementsPerThread)));
   const at::Tensor norms = at::empty({threads, rows * width}, x.options());
   const at::Tensor scratch = at::empty({threads, 2 * rows + room + kCacheBlock + headWidth}, sums.options());
-  Meeting meeting(threads);
-  const auto work = [&](int thread) {
+  Meeting meeting;
+  const auto work = [&](int thread, int threads) {
     T* normed = dataOf<T>(norms) + thread * rows * width;
     float* floats = dataOf<float>(scratch) + thread * scratch.size(1);
     const auto normalize = [&](const T* from, const at::Tensor& weight, const at::Tensor& bias) {
@@ -98,22 +95,28 @@ at::Tensor fewRowsBlock(const at::Tensor& given, const at::Tensor& keys, const a
         attendPosition(broad + row * 3 * width + first, width, dataOf<T>(keys) + at, dataOf<T>(values) + at, attended + row * width + first, floats,
                        start, headWidth, scale);
       }
-    meeting.wait();
+    meeting.wait(threads);
     someOutputs(attended, layers.proj, wide, middle, rows, narrow.begin, narrow.end);
     addTo(dataOf<T>(x), middle);
-    meeting.wait();
+    meeting.wait(threads);
     normalize(middle, layers.norm2Weight, layers.norm2Bias);
     someOutputs(normed, layers.fc1, wide, broad, rows, broader.begin, broader.end);
     for (int64_t at = broader.begin; at < rows * inner; at += inner) kernelsOf<T>().gelu(broad + at, broad + at, broader.end - broader.begin);
-    meeting.wait();
+    meeting.wait(threads);
     someOutputs(broad, layers.fc2, wide, dataOf<T>(y), rows, narrow.begin, narrow.end);
     addTo(middle, dataOf<T>(y));
   };
   if (threads == 1) {
-    work(0);
+    work(0, 1);
   } else {
 #pragma omp parallel num_threads(threads)
-    work(omp_get_thread_num());
+    {
+      // There may be fewer than asked for, which nobody waits for then.
+      if (omp_get_num_threads() == threads)
+        work(omp_get_thread_num(), threads);
+      else if (omp_get_thread_num() == 0)
+        work(0, 1);
+    }
   }
   return y;
 }
@@ -137,7 +140,8 @@ at::Tensor decodeBlock(const at::Tensor& x, at::Tensor keys, at::Tensor values, 
   for (const LinearLayer* each : {&qkv, &proj, &fc1, &fc2}) few = few && isFewRows(x, *each, rows);
   if (few) {
     TORCH_CHECK(qkv.inputs() == width && qkv.outputs() == 3 * width && proj.inputs() == width && proj.outputs() == width && fc1.inputs() == width &&
-                    fc2.inputs() == fc1.outputs() && fc2.outputs() == width && values.size(0) == rows && values.size(1) * values.size(3) == width,
+                    fc2.inputs() == fc1.outputs() && fc2.outputs() == width && values.size(0) == rows && values.size(1) * values.size(3) == width &&
+                    keys.numel() == values.numel() && keys.size(3) == values.size(3) && keys.size(4) == kCacheBlock && start >= 0,
                 "decode_block: the layers do not fit an input of ", x.sizes());
     const auto floats = [](const at::Tensor& t) { return t.to(at::kFloat).contiguous(); };
     const BlockLayers layers = {floats(norms[0]), floats(norms[1]), floats(norms[2]), floats(norms[3]), qkv, proj, fc1, fc2, static_cast<float>(eps)};

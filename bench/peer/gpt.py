@@ -68,7 +68,7 @@ class GPT(nn.Module):
 
     def forward(self, tokens, condition):
         x = torch.cat([self.condition(condition).unsqueeze(1), self.wte(tokens)], dim=1)
-        x = self.drop(x + self.wpe(torch.arange(x.size(1))))
+        x = self.drop(x + self.wpe(torch.arange(x.size(1), device=x.device)))
         for block in self.h:
             x = block(x)
         return self.head(self.ln_f(x))
@@ -77,7 +77,8 @@ class GPT(nn.Module):
 def workload(settings):
     torch.manual_seed(0)
     config, optimizer_config = settings["model"], settings["optimizer"]
-    model = GPT(**config).train()
+    device = settings.get("device", "cpu")
+    model = GPT(**config).train().to(device)
     decay = [p for p in model.parameters() if p.dim() >= 2]
     others = [p for p in model.parameters() if p.dim() < 2]
     optimizer = torch.optim.AdamW(
@@ -87,15 +88,17 @@ def workload(settings):
         ],
         lr=optimizer_config["lr"],
         betas=tuple(optimizer_config["betas"]),
+        **({"fused": True} if device != "cpu" else {}),
     )
     low = settings["dtype"] != "float32"
-    context = torch.autocast("cpu", dtype=getattr(torch, settings["dtype"])) if low else nullcontext()
-    tokens = torch.randint(config["codebookSize"], (settings["batch"], config["tokenCount"]))
-    condition = F.normalize(torch.randn(settings["batch"], config["conditionDim"]), dim=-1)
+    context = torch.autocast(device, dtype=getattr(torch, settings["dtype"])) if low else nullcontext()
+    tokens = torch.randint(config["codebookSize"], (settings["batch"], config["tokenCount"]), device=device)
+    condition = F.normalize(torch.randn(settings["batch"], config["conditionDim"], device=device), dim=-1)
+    forward = torch.compile(model) if settings.get("compile") else model
 
     def step():
         with context:
-            logits = model(tokens[:, :-1], condition)
+            logits = forward(tokens[:, :-1], condition)
             loss = F.cross_entropy(logits.view(-1, logits.size(-1)), tokens.view(-1))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), optimizer_config["clipGrad"])

@@ -8,6 +8,7 @@ import {
   attention,
   channelNorm,
   crossEntropy,
+  decodeBlock,
   drawTokens,
   dropout,
   gelu,
@@ -228,6 +229,51 @@ describe.each(SETS)("kernels for %s", (set) => {
       );
     },
   );
+
+  test.each(DTYPES)("a block for new positions, in %s, is what float64 gives", (dtype) => {
+    native.useKernels(set);
+    noGrad(() =>
+      tidy(() => {
+        manualSeed(9);
+        const [heads, headWidth, room] = [3, 32, 64];
+        const width = heads * headWidth;
+        const norms = [ones([width]), zeros([width]), randn([width]), randn([width])];
+        const layers = [
+          [width, 3 * width],
+          [width, width],
+          [width, 4 * width],
+          [4 * width, width],
+        ].map(([inputs = 0, outputs = 0]) => ({
+          weight: randn([outputs, inputs])
+            .div(inputs ** 0.5)
+            .to("bfloat16"),
+          bias: randn([outputs]),
+        }));
+        const exactLayers = layers.flatMap(({ weight, bias }) => [weight.to("float64"), bias.to("float64"), undefined]);
+        const ownLayers = layers.flatMap(({ weight, bias }) => [weight.to(dtype), bias, undefined]);
+        const exactNorms = norms.map((weights) => weights.to("float64"));
+        // Few rows at once, more of them, and several positions.
+        for (const [rows, length] of [
+          [1, 1],
+          [3, 1],
+          [20, 1],
+          [2, 5],
+        ] as const) {
+          const keys = zeros([rows, heads, room / 32, headWidth, 32], { dtype });
+          const values = zeros([rows, heads, room, headWidth], { dtype });
+          const [wideKeys, wideValues] = [values.to("float64"), values.to("float64")];
+          for (const start of [0, length]) {
+            const x = randn([rows, length, width]).to(dtype);
+            const own = decodeBlock(x, keys, values, start, norms, ownLayers, 1e-5);
+            const wide = x.to("float64");
+            const exact = decodeBlock(wide, wideKeys, wideValues, start, exactNorms, exactLayers, 1e-5);
+            expect(own.dtype).toBe(dtype);
+            expect(greatestDifference(own, exact)).toBeLessThan(TOLERANCE[dtype]);
+          }
+        }
+      }),
+    );
+  });
 
   test.each(DTYPES)("attention over a cache, in %s, is attention over the whole", (dtype) => {
     native.useKernels(set);
