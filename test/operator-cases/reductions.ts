@@ -208,6 +208,18 @@ export const reductions: OperatorCases = {
       expected: [[-1.3862943611198906, -0.2876820724517809]],
     },
   ],
+  eigh: [
+    {
+      inputs: [
+        [
+          [1, 0],
+          [1, 1],
+        ],
+      ],
+      run: (x) => x.add(x.t()).eigh()[0], // of a symmetric matrix
+      expected: [1, 3],
+    },
+  ],
   vectorNorm: [
     { inputs: [[3, -4]], run: (x) => x.vectorNorm(), expected: 5 },
     {

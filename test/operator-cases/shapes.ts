@@ -192,6 +192,18 @@ export const shapes: OperatorCases = {
       ],
     },
   ],
+  diagonal: [
+    {
+      inputs: [
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ],
+      run: (x) => x.diagonal(),
+      expected: [1, 4],
+    },
+  ],
   topk: [
     {
       inputs: [[1, 3, 2]],
