@@ -1,7 +1,7 @@
 import { writeFileExclusive } from "../io/atomic.ts";
 import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
-import { ClipGen, type GenerateOptions } from "../generate/pipeline.ts";
+import { ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
@@ -60,6 +60,20 @@ async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags)
   return pictures.map(({ seed, score }) => ({ file, seed, score }));
 }
 
+/** `a lion:0.5`, or `a lion`, which gets as much as everything else that has no weight of its own. */
+function blendOf({ blend = [], from = [] }: DrawingFlags): Blend[] {
+  const share = 1 / (1 + blend.length + from.length);
+  const split = (flag: string, value: string): { name: string; weight: number } => {
+    const [, name = value, weight] = /^(.+):(\d*\.?\d+)$/.exec(value) ?? [];
+    if (weight === undefined) return { name, weight: share };
+    return { name, weight: numberFlag(flag, weight, { least: 0, most: 1 }) };
+  };
+  return [
+    ...blend.map((value) => split("--blend", value)).map(({ name, weight }) => ({ prompt: name, weight })),
+    ...from.map((value) => split("--from", value)).map(({ name, weight }) => ({ picture: name, weight })),
+  ];
+}
+
 function drawingOptions(flags: DrawingFlags): GenerateOptions {
   const count = numberFlag("--number", flags.number, { least: 1, whole: true });
   const options: GenerateOptions = {
@@ -73,6 +87,8 @@ function drawingOptions(flags: DrawingFlags): GenerateOptions {
     topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
     guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
   };
+  const blend = blendOf(flags);
+  if (blend.length > 0) options.blend = blend;
   if (flags.batchSize !== undefined)
     options.batchSize = numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true });
   if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });

@@ -15,6 +15,8 @@ export type DrawingFlags = {
   batchSize?: string;
   precision: GeneratePrecision;
   device: string;
+  blend?: string[];
+  from?: string[];
   grid?: boolean;
   json?: boolean;
 };
@@ -46,6 +48,8 @@ function addDrawingFlags(command: Command): Command {
       "the PNG to write; a taken name gets a number, nothing is overwritten",
       "picture.png",
     )
+    .option("--blend <words:weight>", "blend a sentence in, with its share of the whole; may be repeated", collect)
+    .option("--from <picture:weight>", "blend a picture in, likewise", collect)
     .option("-n, --number <n>", "how many pictures", "1")
     .option("--candidates <n>", "how many to draw; CLIP picks the best of them (default: the number of pictures)")
     .option("--seed <n>", "seed of the first candidate; the same seed draws the same picture", "0")
@@ -63,4 +67,8 @@ function addDrawingFlags(command: Command): Command {
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--grid", "one PNG with all pictures side by side")
     .option("--json", "print what was written as JSON");
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }

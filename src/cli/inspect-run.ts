@@ -105,6 +105,9 @@ function print(value: object, indent = ""): void {
     if (Array.isArray(entry) && entry.length > 8 && entry.every((item) => typeof item === "string")) {
       console.log(`${indent}${name}`);
       for (const item of entry) console.log(`${indent}  ${item}`);
+    } else if (Array.isArray(entry) && entry.some((item) => typeof item === "object")) {
+      console.log(`${indent}${name}`);
+      for (const item of entry) console.log(`${indent}  ${JSON.stringify(item)}`);
     } else if (typeof entry === "object" && entry !== null && !Array.isArray(entry)) {
       console.log(`${indent}${name}`);
       print(entry, `${indent}  `);

@@ -11,18 +11,18 @@ import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
-import { embedPicture, embedTokens } from "./embed.ts";
-import { GeneratedPicture, type PictureOrigin } from "./picture.ts";
+import { embedSubjects, type Subject } from "./embed.ts";
+import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
 
 /** The networks that draw together. */
 export type Networks = { clip: Clip; vqgan: Vqgan; gpt: Gpt };
 
 /** What to draw, as it also goes to another thread. */
 export type DrawRequest = {
-  /** A sentence's token ids, or a picture's file or bytes. */
-  subject: { ids: readonly number[] } | { picture: string | Uint8Array };
-  /** What the PNG says of the subject. */
+  subjects: readonly Subject[];
+  /** What the PNG says of the first subject, and of the others. */
   prompt: string;
+  blend?: readonly BlendOrigin[];
   model: string;
   settings: DrawSettings;
 };
@@ -60,17 +60,15 @@ export async function drawPictures(
   request: DrawRequest,
   hooks: DrawHooks = {},
 ): Promise<GeneratedPicture[]> {
-  const { subject } = request;
   checkSettings(request.settings);
-  using condition =
-    "ids" in subject ? embedTokens(networks.clip, subject.ids) : await embedPicture(networks.clip, subject.picture);
+  using condition = await embedSubjects(networks.clip, request.subjects);
   return await (request.settings.beams === undefined ? sample : search)(networks, condition, request, hooks);
 }
 
 async function sample(
   networks: Networks,
   condition: Tensor,
-  { prompt, model, settings }: DrawRequest,
+  { prompt, blend, model, settings }: DrawRequest,
   hooks: DrawHooks,
 ): Promise<GeneratedPicture[]> {
   const { gpt } = networks;
@@ -91,6 +89,7 @@ async function sample(
     }
     const origin = (row: number, score: number): PictureOrigin => ({
       prompt,
+      ...(blend && { blend }),
       ...sampling,
       model,
       seed: seeds[row] ?? seed,
@@ -104,7 +103,7 @@ async function sample(
 async function search(
   networks: Networks,
   condition: Tensor,
-  { prompt, model, settings }: DrawRequest,
+  { prompt, blend, model, settings }: DrawRequest,
   { signal }: DrawHooks,
 ): Promise<GeneratedPicture[]> {
   const { count = 1, beams = 4, guidanceScale = 1 } = settings;
@@ -112,6 +111,7 @@ async function search(
   const tokens = found.slice(0, count).map((beam) => beam.tokens);
   const origin = (_: number, score: number): PictureOrigin => ({
     prompt,
+    ...(blend && { blend }),
     seed: 0,
     beams,
     guidanceScale,

@@ -1,12 +1,36 @@
 import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** Sentences to unit embeddings: (N, D). A sentence that is longer than CLIP's context is cut. Dispose of it when done. */
 export function embedTexts(clip: Clip, texts: readonly string[]): Tensor {
   return keep(noGrad(() => tidy(() => normalize(clip.encodeText(clip.tokenize(texts))))));
+}
+
+/** Something that has an embedding, and its share of the condition: a sentence's token ids, or a picture's file or bytes. */
+export type Subject = { weight: number } & ({ ids: readonly number[] } | { picture: string | Uint8Array });
+
+/** The weighted sum of the subjects' unit embeddings, made a unit again: (1, D). Dispose of it when done. */
+export async function embedSubjects(clip: Clip, subjects: readonly Subject[]): Promise<Tensor> {
+  const embeddings: Tensor[] = [];
+  try {
+    for (const subject of subjects) {
+      embeddings.push("ids" in subject ? embedTokens(clip, subject.ids) : await embedPicture(clip, subject.picture));
+    }
+    return keep(
+      noGrad(() =>
+        tidy(() => {
+          const weighted = embeddings.map((embedding, i) => embedding.mul(subjects[i]?.weight ?? 0));
+          return normalize(cat(weighted).sum([0], true));
+        }),
+      ),
+    );
+  } finally {
+    for (const embedding of embeddings) embedding.dispose();
+  }
 }
 
 /** One sentence's token ids to its unit embedding: (1, D). Dispose of it when done. */

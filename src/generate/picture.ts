@@ -1,10 +1,15 @@
 import { writeFileExclusive } from "../io/atomic.ts";
 import { addPngText } from "../io/png-text.ts";
 
+/** Another sentence, or picture's file, and its share of the condition. */
+export type BlendOrigin = { prompt: string; weight: number } | { picture: string; weight: number };
+
 /** Everything that is needed to draw a picture again; it travels inside the PNG. */
 export type PictureOrigin = {
   /** The sentence, or the picture's file that was varied. */
   prompt: string;
+  /** What was blended in; the prompt has the rest of the weight. */
+  blend?: readonly BlendOrigin[];
   seed: number;
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;

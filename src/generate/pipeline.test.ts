@@ -63,6 +63,39 @@ describe("drawing", () => {
     expect(again?.origin).toMatchObject({ topK: 10, temperature: 0.8, guidanceScale: 1.5 });
   });
 
+  test("a blend goes from one sentence to another, and to a picture", async () => {
+    const draw = async (options: GenerateOptions): Promise<(readonly number[])[]> =>
+      (await model.generate(prompt, { ...options, count: 3 })).map(({ tokens }) => tokens).toSorted();
+    const other = "a blue square";
+    const plain = await draw({});
+    expect(await draw({ blend: [{ prompt: other, weight: 0 }] })).toEqual(plain);
+    const whole = (await model.generate(other, { count: 3 })).map(({ tokens }) => tokens).toSorted();
+    expect(await draw({ blend: [{ prompt: other, weight: 1 }] })).toEqual(whole);
+    const [drawn] = await model.generate(other, { seed: 4 });
+    const picture = (await drawn?.toPng()) ?? new Uint8Array();
+    const blend = [
+      { prompt: other, weight: 0.25 },
+      { picture, weight: 0.5 },
+    ];
+    const [mixed] = await model.generate(prompt, { blend });
+    using words = model.embedText([prompt, other]);
+    using seen = await model.embedImage(picture);
+    using own = await model.embedImage((await mixed?.toPng()) ?? new Uint8Array());
+    const cosine = tidy(() => {
+      const sum = words.select(0, 0).mul(0.25).add(words.select(0, 1).mul(0.25)).add(seen.flatten().mul(0.5));
+      return own.flatten().mul(sum).sum().item() / Math.sqrt(sum.square().sum().item());
+    });
+    expect(mixed?.score).toBeCloseTo(cosine, 3);
+    expect(mixed?.origin.blend).toEqual([
+      { prompt: other, weight: 0.25 },
+      { picture: "picture", weight: 0.5 },
+    ]);
+    const tooMuch = [0.7, 0.6].map((weight) => ({ prompt: other, weight }));
+    await expect(model.generate(prompt, { blend: tooMuch })).rejects.toThrow(/add up to 1.30, expected at most 1/);
+    const negative = [{ prompt: other, weight: -1 }];
+    await expect(model.generate(prompt, { blend: negative })).rejects.toThrow(/weight of blend is -1/);
+  });
+
   test("a score is the cosine of the words and the picture as it is saved", async () => {
     const [picture] = await model.generate(prompt);
     using words = model.embedText([prompt]);

@@ -16,7 +16,15 @@ import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts } from "./embed.ts";
 import type { GeneratedPicture } from "./picture.ts";
 
+/**
+ * A sentence, or a picture's file or bytes, to blend in: its share of the condition, from 0 to 1. Words and pictures are in
+ * one space, so that both go together.
+ */
+export type Blend = { weight: number } & ({ prompt: string } | { picture: string | Uint8Array });
+
 export type GenerateOptions = DrawSettings & {
+  /** The rest of the weight, which must not be below 0, is that of what is drawn. */
+  blend?: readonly Blend[];
   onProgress?: (progress: DrawProgress) => void;
   /** Ends a drawing within one token. */
   signal?: AbortSignal;
@@ -139,13 +147,12 @@ export class ClipGen {
    * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
    */
   async generate(prompt: string, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
-    const ids = tidy(() => this.clip.tokenize([prompt]).toNumbers());
-    return await this.#draw({ ids }, prompt, options);
+    return await this.#draw({ prompt }, options);
   }
 
   /** Draws pictures like a picture: a file's path or its bytes. */
   async vary(picture: string | Uint8Array, options: GenerateOptions = {}): Promise<GeneratedPicture[]> {
-    return await this.#draw({ picture }, typeof picture === "string" ? basename(picture) : "picture", options);
+    return await this.#draw({ picture }, options);
   }
 
   /** The networks have changed: the next drawing starts a thread that knows them. */
@@ -174,12 +181,46 @@ export class ClipGen {
     await thread?.close();
   }
 
-  async #draw(subject: DrawRequest["subject"], prompt: string, options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const { onProgress, signal, ...settings } = options;
-    const request: DrawRequest = { subject, prompt, model: this.name, settings };
+  async #draw(
+    subject: { prompt: string } | { picture: string | Uint8Array },
+    options: GenerateOptions,
+  ): Promise<GeneratedPicture[]> {
+    const { onProgress, signal, blend = [], ...settings } = options;
+    const rest = 1 - blend.reduce((sum, { weight }) => sum + checkWeight(weight), 0);
+    if (rest < -1e-9)
+      throw new RangeError(`the weights of blend add up to ${(1 - rest).toFixed(2)}, expected at most 1`);
+    const all: Blend[] = [{ ...subject, weight: Math.max(0, rest) }, ...blend];
+    const subjects = all.map((part) =>
+      "prompt" in part
+        ? { weight: part.weight, ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()) }
+        : { weight: part.weight, picture: part.picture },
+    );
+    const request: DrawRequest = {
+      subjects,
+      prompt: "prompt" in subject ? subject.prompt : nameOf(subject.picture),
+      ...(blend.length > 0 && {
+        blend: blend.map((part) =>
+          "prompt" in part
+            ? { prompt: part.prompt, weight: part.weight }
+            : { picture: nameOf(part.picture), weight: part.weight },
+        ),
+      }),
+      model: this.name,
+      settings,
+    };
     const hooks = { onProgress, signal };
     if (!this.#ownThread) return await drawPictures(this, request, hooks);
     if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this);
     return await this.#thread.draw(request, hooks);
   }
+}
+
+function nameOf(picture: string | Uint8Array): string {
+  return typeof picture === "string" ? basename(picture) : "picture";
+}
+
+function checkWeight(weight: number): number {
+  if (!(weight >= 0 && weight <= 1))
+    throw new RangeError(`a weight of blend is ${weight}, expected a number from 0 to 1`);
+  return weight;
 }
