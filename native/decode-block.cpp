@@ -69,9 +69,10 @@ at::Tensor fewRowsBlock(const at::Tensor& given, const at::Tensor& keys, const a
   const at::Tensor shared = at::empty({rows, widest + 2 * width}, x.options());
   T *broad = dataOf<T>(shared), *attended = broad + rows * widest, *middle = attended + rows * width;
   float* wide = dataOf<float>(sums);
-  const int threads = std::min<int>(at::in_parallel_region() ? 1 : at::get_num_threads(), static_cast<int>(std::max<int64_t>(1, width * width / kElementsPerThread)));
-  const at::Tensor norms = at::empty({threads, rows * width}, x.options());
-  const at::Tensor scratch = at::empty({threads, 2 * rows + room + kCacheBlock + headWidth}, sums.options());
+  const int worthwhile = static_cast<int>(std::max<int64_t>(1, width * width / kElementsPerThread));
+  const int most = at::in_parallel_region() ? 1 : std::min(at::get_num_threads(), worthwhile);
+  const at::Tensor norms = at::empty({most, rows * width}, x.options());
+  const at::Tensor scratch = at::empty({most, 2 * rows + room + kCacheBlock + headWidth}, sums.options());
   Meeting meeting;
   const auto work = [&](int thread, int threads) {
     T* normed = dataOf<T>(norms) + thread * rows * width;
@@ -106,17 +107,12 @@ at::Tensor fewRowsBlock(const at::Tensor& given, const at::Tensor& keys, const a
     someOutputs(broad, layers.fc2, wide, dataOf<T>(y), rows, narrow.begin, narrow.end);
     addTo(middle, dataOf<T>(y));
   };
-  if (threads == 1) {
+  if (most == 1) {
     work(0, 1);
   } else {
-#pragma omp parallel num_threads(threads)
-    {
-      // There may be fewer than asked for, which nobody waits for then.
-      if (omp_get_num_threads() == threads)
-        work(omp_get_thread_num(), threads);
-      else if (omp_get_thread_num() == 0)
-        work(0, 1);
-    }
+    // There may be fewer threads than asked for.
+#pragma omp parallel num_threads(most)
+    work(omp_get_thread_num(), omp_get_num_threads());
   }
   return y;
 }

@@ -1,7 +1,5 @@
 // Linear layers: the product with a weight in any of the formats that weights are kept in, forwards and backwards
 // (docs/adr/0013-products.md).
-#include <cpuid.h>
-
 #include "linear.h"
 #include "operators.h"
 
@@ -44,19 +42,6 @@ at::Tensor fewRowsLinear(const at::Tensor& given, const LinearLayer& layer) {
     });
   });
   return y;
-}
-
-// Whether products in bfloat16 are ours: not where the CPU has tiles (AMX), with which the library is faster.
-bool multiplies() {
-  static const bool hasTiles = [] {
-#if defined(__x86_64__)
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
-#else
-    return false;
-#endif
-  }();
-  return kernels().product && !hasTiles;
 }
 
 Stored storedAs(const at::Tensor& x) {
@@ -140,17 +125,20 @@ class ManyRows : public torch::autograd::Function<ManyRows> {
       const ProductFactor factor = {weight.data_ptr(), storedAs(weight), false, outputs, inputs};
       multiply({dataOf<Bf16>(grad), false, factor, nullptr, nullptr, gradX.data_ptr(), false, nullptr, nullptr}, rows);
     }
-    const bool hasBias = ctx->saved_data.count("bias") > 0;
-    if (ctx->saved_data["weight"].toBool() || hasBias) {
+    const bool learnsWeight = ctx->saved_data["weight"].toBool(), learnsBias = ctx->saved_data.count("bias") > 0;
+    if (learnsWeight || learnsBias) {
       const at::Tensor sums = at::empty({outputs}, x.options().dtype(at::kFloat));
       const at::Tensor panels = at::empty({(outputs + 7) / 8, (rows + 7) / 8 * 8, 8}, x.options());
       overRows((outputs + 31) / 32, 32 * rows, [&](int64_t begin, int64_t end) {
         kernels().packRows(dataOf<Bf16>(grad), dataOf<Bf16>(panels), dataOf<float>(sums), rows, outputs, 32 * begin, std::min(outputs, 32 * end));
       });
-      gradWeight = at::empty_like(weight);
-      const ProductFactor factor = {x.data_ptr(), Stored::Bf16, false, rows, inputs};
-      multiply({dataOf<Bf16>(panels), true, factor, nullptr, nullptr, gradWeight.data_ptr(), weight.scalar_type() == at::kFloat, nullptr, nullptr}, outputs);
-      if (hasBias) gradBias = sums.to(static_cast<at::ScalarType>(ctx->saved_data["bias"].toInt()));
+      if (learnsBias) gradBias = sums.to(static_cast<at::ScalarType>(ctx->saved_data["bias"].toInt()));
+      if (learnsWeight) {
+        gradWeight = at::empty_like(weight);
+        const ProductFactor factor = {x.data_ptr(), Stored::Bf16, false, rows, inputs};
+        const bool wide = weight.scalar_type() == at::kFloat;
+        multiply({dataOf<Bf16>(panels), true, factor, nullptr, nullptr, gradWeight.data_ptr(), wide, nullptr, nullptr}, outputs);
+      }
     }
     return {gradX, gradWeight, gradBias};
   }
@@ -187,7 +175,7 @@ at::Tensor applyLinear(const at::Tensor& x, const LinearLayer& layer) {
   const int64_t inputs = layer.inputs(), outputs = layer.outputs(), rows = inputs > 0 ? x.numel() / inputs : 0;
   if (!learns && isFewRows(x, layer, rows)) return fewRowsLinear(x, readyLayer(weight, bias, layer.scale));
   const bool multiplied = x.is_cpu() && x.scalar_type() == at::kBFloat16 && weight.is_cpu() && isStored(weight.scalar_type()) &&
-                          weight.is_contiguous() && multiplies() && rows > 0 && inputs % 8 == 0 && outputs % 8 == 0;
+                          weight.is_contiguous() && kernels().product && !hasTiles() && rows > 0 && inputs % 8 == 0 && outputs % 8 == 0;
   if (multiplied && !learns) return manyRowsLinear(x.contiguous(), layer);
   if (multiplied && !layer.scale.defined()) return ManyRows::apply(x.contiguous(), weight, bias.defined() ? bias : at::empty({0}, x.options()));
   const at::Tensor wide = layer.scale.defined() ? widened(weight.contiguous(), layer.scale, x.scalar_type()) : weight;

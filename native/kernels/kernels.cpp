@@ -1,6 +1,10 @@
 // Which kernels this CPU can run. KERNEL_SETS is what scripts/build-native.js compiled, as SET(name) …
 #include "kernels.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -63,4 +67,16 @@ const KernelSet& kernels() {
     if (!wanted || !useKernels(wanted)) chosen = *last;
   }
   return *chosen;
+}
+
+bool hasTiles() {
+#if defined(__x86_64__)
+  static const bool has = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
 }

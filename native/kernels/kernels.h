@@ -133,6 +133,8 @@ const KernelSet& kernels();
 const KernelSet* const* runnableKernels();
 // False where there is none of that name.
 bool useKernels(const char* name);
+// Whether the CPU multiplies tiles of bfloat16 (AMX), with which the library's products are faster than ours.
+bool hasTiles();
 
 template <typename T>
 const Kernels<T>& kernelsOf();

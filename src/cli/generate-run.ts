@@ -60,18 +60,22 @@ async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags)
   return pictures.map(({ seed, score }) => ({ file, seed, score }));
 }
 
-/** `a lion:0.5`, or `a lion`, which gets as much as everything else that has no weight of its own. */
-function blendOf({ blend = [], from = [] }: DrawingFlags): Blend[] {
-  const share = 1 / (1 + blend.length + from.length);
-  const split = (flag: string, value: string): { name: string; weight: number } => {
-    const [, name = value, weight] = /^(.+):(\d*\.?\d+)$/.exec(value) ?? [];
-    if (weight === undefined) return { name, weight: share };
-    return { name, weight: numberFlag(flag, weight, { least: 0, most: 1 }) };
-  };
-  return [
-    ...blend.map((value) => split("--blend", value)).map(({ name, weight }) => ({ prompt: name, weight })),
-    ...from.map((value) => split("--from", value)).map(({ name, weight }) => ({ picture: name, weight })),
+/** `a lion:0.5`, or `a lion`: what has no weight of its own shares evenly with what is drawn what the others leave. */
+export function blendOf({ blend = [], from = [] }: Pick<DrawingFlags, "blend" | "from">): Blend[] {
+  const parts = [
+    ...blend.map((value) => ({ ...weighted("--blend", value), isPicture: false })),
+    ...from.map((value) => ({ ...weighted("--from", value), isPicture: true })),
   ];
+  const given = parts.reduce((sum, { weight = 0 }) => sum + weight, 0);
+  const share = Math.max(0, 1 - given) / (1 + parts.filter(({ weight }) => weight === undefined).length);
+  return parts.map(({ name, weight = share, isPicture }) =>
+    isPicture ? { picture: name, weight } : { prompt: name, weight },
+  );
+}
+
+function weighted(flag: string, value: string): { name: string; weight: number | undefined } {
+  const [, name = value, weight] = /^(.+):(\d*\.?\d+)$/.exec(value) ?? [];
+  return { name, weight: weight === undefined ? undefined : numberFlag(flag, weight, { least: 0, most: 1 }) };
 }
 
 function drawingOptions(flags: DrawingFlags): GenerateOptions {

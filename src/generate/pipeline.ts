@@ -13,14 +13,16 @@ import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
 import { drawPictures, type DrawProgress, type DrawRequest, type DrawSettings } from "./draw.ts";
 import { DrawingThread } from "./drawing-thread.ts";
-import { embedPicture, embedTexts } from "./embed.ts";
-import type { GeneratedPicture } from "./picture.ts";
+import { embedPicture, embedTexts, type Subject } from "./embed.ts";
+import type { BlendOrigin, GeneratedPicture } from "./picture.ts";
 
 /**
  * A sentence, or a picture's file or bytes, to blend in: its share of the condition, from 0 to 1. Words and pictures are in
  * one space, so that both go together.
  */
-export type Blend = { weight: number } & ({ prompt: string } | { picture: string | Uint8Array });
+export type Blend = { weight: number } & Drawable;
+
+type Drawable = { prompt: string } | { picture: string | Uint8Array };
 
 export type GenerateOptions = DrawSettings & {
   /** The rest of the weight, which must not be below 0, is that of what is drawn. */
@@ -155,6 +157,11 @@ export class ClipGen {
     return await this.#draw({ picture }, options);
   }
 
+  #subjectOf(part: Blend): Subject {
+    if ("picture" in part) return part;
+    return { ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()), weight: part.weight };
+  }
+
   /** The networks have changed: the next drawing starts a thread that knows them. */
   #endThread(): void {
     void this.#thread?.close();
@@ -181,30 +188,15 @@ export class ClipGen {
     await thread?.close();
   }
 
-  async #draw(
-    subject: { prompt: string } | { picture: string | Uint8Array },
-    options: GenerateOptions,
-  ): Promise<GeneratedPicture[]> {
+  async #draw(drawn: Drawable, options: GenerateOptions): Promise<GeneratedPicture[]> {
     const { onProgress, signal, blend = [], ...settings } = options;
     const rest = 1 - blend.reduce((sum, { weight }) => sum + checkWeight(weight), 0);
     if (rest < -1e-9)
       throw new RangeError(`the weights of blend add up to ${(1 - rest).toFixed(2)}, expected at most 1`);
-    const all: Blend[] = [{ ...subject, weight: Math.max(0, rest) }, ...blend];
-    const subjects = all.map((part) =>
-      "prompt" in part
-        ? { weight: part.weight, ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()) }
-        : { weight: part.weight, picture: part.picture },
-    );
     const request: DrawRequest = {
-      subjects,
-      prompt: "prompt" in subject ? subject.prompt : nameOf(subject.picture),
-      ...(blend.length > 0 && {
-        blend: blend.map((part) =>
-          "prompt" in part
-            ? { prompt: part.prompt, weight: part.weight }
-            : { picture: nameOf(part.picture), weight: part.weight },
-        ),
-      }),
+      subjects: [{ ...drawn, weight: Math.max(0, rest) }, ...blend].map((part) => this.#subjectOf(part)),
+      prompt: "prompt" in drawn ? drawn.prompt : nameOf(drawn.picture),
+      ...(blend.length > 0 && { blend: blend.map(originOf) }),
       model: this.name,
       settings,
     };
@@ -213,6 +205,10 @@ export class ClipGen {
     if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this);
     return await this.#thread.draw(request, hooks);
   }
+}
+
+function originOf(part: Blend): BlendOrigin {
+  return "picture" in part ? { ...part, picture: nameOf(part.picture) } : part;
 }
 
 function nameOf(picture: string | Uint8Array): string {

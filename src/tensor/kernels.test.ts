@@ -194,6 +194,22 @@ describe.each(SETS)("kernels for %s", (set) => {
     });
   }
 
+  test("a linear layer that is frozen but for its bias or its input learns those alone", () => {
+    native.useKernels(set);
+    tidy(() => {
+      manualSeed(6);
+      const [x, weight, bias] = [randn([9, 40]).to("bfloat16"), randn([72, 40]), randn([72])];
+      for (const learned of [x, bias]) {
+        for (const input of [x, weight, bias]) input.setRequiresGrad(input === learned);
+        linear(x, weight, { bias }).sum().backward();
+        expect(weight.grad).toBeUndefined();
+        expect(learned.grad).toBeDefined();
+      }
+      expect(greatestDifference(bias.grad ?? zeros([]), bias.detach().onesLike().mul(9))).toBeLessThan(1e-6);
+      expect(greatestDifference(x.grad ?? zeros([]), weight.sum([0]).expand([9, 40]))).toBeLessThan(TOLERANCE.bfloat16);
+    });
+  });
+
   const products = DTYPES.flatMap((dtype) => [
     { dtype, inputs: 96, outputs: 77 },
     { dtype, inputs: 2080, outputs: 72 },
