@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { grad } from "../tensor/autograd.ts";
+import { grad, noGrad } from "../tensor/autograd.ts";
 import { zeros } from "../tensor/functions.generated.ts";
 import { Generator } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -14,6 +14,7 @@ const plain: QuantizerConfig = {
   quantizer: "nearest",
   klWeight: 0,
   rotationTrick: false,
+  simVq: false,
 };
 
 /** Codes (1, 0), (0, 2) and (−4, 0). */
@@ -82,6 +83,23 @@ describe("VectorQuantizer", () => {
       { loss: 0.625, z: 0.25, code: -1 },
       { loss: 0.625, z: 1, code: -0.25 },
     ]);
+  });
+
+  test("moves all codes together with SimVQ: only the matrix learns, and none is moved alone", () => {
+    const made = new VectorQuantizer({ ...plain, codebookSize: 64, embedDim: 4, simVq: true });
+    const before = made.codebook().toNumbers();
+    const { loss, zQ, indices } = made.forward(zeros([1, 4, 2, 2]).add(0.5));
+    expect(made.lookup(indices).sub(zQ).abs().amax().item()).toBeLessThan(1e-6);
+    loss.backward();
+    expect(made.embedding.weight.requiresGrad).toBe(false);
+    noGrad(() => made.embeddingProj?.weight.sub_(made.embeddingProj.weight.grad ?? 0));
+    const moved = made
+      .codebook()
+      .toNumbers()
+      .filter((value, i) => value !== before[i]);
+    expect(moved.length).toBeGreaterThan(250);
+    using generator = new Generator(4);
+    expect(made.reviveDeadCodes(zeros([1, 4, 2, 2]), zeros([64]), generator)).toBe(0);
   });
 
   test("moves unused codes onto latents, the same ones for the same seed, and leaves used ones alone", () => {

@@ -1,5 +1,5 @@
-import { uniform, withoutInit } from "../nn/init.ts";
-import { Conv2d, Embedding } from "../nn/layers.ts";
+import { normal, uniform, withoutInit } from "../nn/init.ts";
+import { Conv2d, Embedding, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { cat, embedding, randint, where } from "../tensor/functions.generated.ts";
@@ -28,6 +28,8 @@ export type QuantizerConfig = {
   klWeight: number;
   /** The gradient is turned with the latent instead of copied (Fifty et al., arXiv 2410.06424). */
   rotationTrick: boolean;
+  /** The codebook is a fixed random one times a matrix that learns, so that all codes move together (SimVQ, arXiv 2411.02038). */
+  simVq: boolean;
 };
 
 /** What quantisation gives: codes in place of latents, their numbers, and a loss that pulls both together. */
@@ -45,15 +47,20 @@ const ROWS_AT_ONCE = 4096;
 
 export class VectorQuantizer extends Module {
   embedding: Embedding;
+  /** SimVQ's matrix. */
+  embeddingProj: Linear | undefined;
   readonly #config: QuantizerConfig;
 
   constructor(config: QuantizerConfig) {
     super();
-    const { codebookSize, embedDim } = config;
+    const { codebookSize, embedDim, simVq } = config;
     this.#config = config;
     this.embedding = withoutInit(() => new Embedding(codebookSize, embedDim));
     this.embedding.weight.dispose();
-    this.embedding.weight = uniform([codebookSize, embedDim], 1 / codebookSize);
+    if (simVq) {
+      this.embedding.weight = normal([codebookSize, embedDim], embedDim ** -0.5).setRequiresGrad(false);
+      this.embeddingProj = new Linear(embedDim, embedDim);
+    } else this.embedding.weight = uniform([codebookSize, embedDim], 1 / codebookSize);
   }
 
   /** @param z (B, C, h, w); computed in float32, whatever it comes in */
@@ -89,9 +96,10 @@ export class VectorQuantizer extends Module {
    * one (as in Jukebox, arXiv 2005.00341, section 3.1). With no code used at all this starts the codebook from data.
    * @param z (B, C, h, w), what `forward` takes
    * @param used (K) how often each code was used lately
-   * @returns how many codes were moved
+   * @returns how many codes were moved; none where they only move together (`simVq`)
    */
   reviveDeadCodes(z: Tensor, used: Tensor, generator: Generator): number {
+    if (this.embeddingProj) return 0;
     return noGrad(() =>
       tidy(() => {
         const latents = this.#latents(z);
@@ -112,7 +120,8 @@ export class VectorQuantizer extends Module {
   /** The vectors that the codes stand for, (K, C). */
   codebook(): Tensor {
     const weight = this.embedding.weight.to("float32");
-    return this.#config.normalizeCodebook ? unit(weight) : weight;
+    const vectors = this.embeddingProj?.forward(weight) ?? weight;
+    return this.#config.normalizeCodebook ? unit(vectors) : vectors;
   }
 }
 

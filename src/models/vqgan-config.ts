@@ -36,6 +36,7 @@ export const vqganConfig: z.ZodType<VqganConfig> = z.object({
   quantizer: z.enum(["nearest", "gumbel"]).default("nearest"),
   klWeight: z.number().min(0).default(1e-8),
   rotationTrick: z.boolean().default(false),
+  simVq: z.boolean().default(false),
   pixelRange: z.enum(["signed", "unit"]).default("signed"),
   decoderOnly: z.boolean().default(false),
 });
@@ -63,6 +64,7 @@ const paper: VqganConfig = {
   quantizer: "nearest",
   klWeight: 1e-8,
   rotationTrick: false,
+  simVq: false,
   pixelRange: "signed",
   decoderOnly: false,
 };
