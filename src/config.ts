@@ -39,6 +39,9 @@ export const clipTraining = common.extend({
   soften: share
     .default(0)
     .describe("share of pictures that are softened and grained, with captions that call them blurry"),
+  varyCaptions: share
+    .default(0)
+    .describe("share of captions told in other words: articles, plurals, another order, words left out, slips"),
 });
 
 /** Settings of `train vqgan`. Loss weights and their names are taming-transformers'. */
@@ -53,6 +56,17 @@ export const vqganTraining = common.extend({
   codebookWeight: z.number().min(0).default(1),
   discWeight: z.number().min(0).default(0.8).describe("weight of the discriminator; 0 trains without one"),
   discStart: z.number().int().min(0).default(10_000).describe("step from which the generator feels the discriminator"),
+  discWarmup: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("steps that the discriminator learns alone before discStart, so that its first opinions do no harm"),
+  lecamWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight that keeps the discriminator's opinions near their averages"),
   discNdf: count.default(64).describe("channels of the discriminator's first layer"),
   discLayers: count.default(3),
   discLoss: z.enum(["hinge", "vanilla"]).default("hinge"),

@@ -15,12 +15,14 @@ const common = { batchSize: 4, precision: "float32", ema: 0.9, lr: 2e-3, seed: 3
 /** Every stage with everything on that has a state: averages, discriminator, dropout, noise, a CLIP that learns along. */
 export function tinyStages(data: EncodedSet, steps: number): Record<string, TinyStage> {
   const pictures = tinyPictures();
-  const clip = clipTraining.parse({ ...common, steps, warmup: 3, soften: 0.5 });
+  const clip = clipTraining.parse({ ...common, steps, warmup: 3, soften: 0.5, varyCaptions: 0.5 });
   const vqgan = vqganTraining.parse({
     ...common,
     steps,
     crop: 0.5,
-    discStart: 3,
+    discStart: 5,
+    discWarmup: 2,
+    lecamWeight: 0.01,
     discNdf: 8,
     discLayers: 1,
     reviveEvery: 4,

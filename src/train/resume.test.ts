@@ -54,7 +54,7 @@ const checkpointsOf = (path: string): string[] => readdirSync(join(path, "checkp
 
 /** What a stage saves beside its model, the model's average, and the optimizer. */
 const own: Record<string, string[]> = {
-  vqgan: ["codes", "discriminator", "disc_optimizer"],
+  vqgan: ["codes", "discriminator", "disc_optimizer", "lecam"],
   "gpt with a CLIP that learns along": ["clip"],
 };
 

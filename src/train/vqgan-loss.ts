@@ -2,6 +2,7 @@ import { noGrad, grad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { NLayerDiscriminator } from "../models/discriminator.ts";
+import type { Lecam } from "./lecam.ts";
 
 /**
  * The loss of VQGAN (Esser et al., arXiv 2012.09841, equations 5 to 7), as `VQLPIPSWithDiscriminator` in
@@ -15,8 +16,10 @@ export type VqganLossConfig = {
   discLoss: "hinge" | "vanilla";
   /** Weight of the adversarial loss, on top of the adaptive one; 0.8 in the paper. */
   discWeight: number;
-  /** Step from which the discriminator learns, and the autoencoder from it. */
+  /** Step from which the autoencoder learns from the discriminator. */
   discStart: number;
+  /** For how many steps before that the discriminator already learns; 0 in the paper. */
+  discWarmup: number;
 };
 
 /** Numbers to log, under taming-transformers' names. Tensors are scalars without a gradient. */
@@ -69,18 +72,28 @@ export function autoencoderLoss(
 }
 
 /**
- * What the discriminator learns from: to tell pictures from reconstructions. Exactly 0 before `discStart`.
+ * What the discriminator learns from: to tell pictures from reconstructions. Exactly 0 before its first step, which is
+ * `discWarmup` before `discStart`.
  * The two batches pass it one after the other, so that BatchNorm takes the statistics of each by itself.
+ * @param inputs.lecam what to keep its opinions near to
  */
 export function discriminatorLoss(
-  inputs: { images: Tensor; reconstruction: Tensor; discriminator: NLayerDiscriminator; step: number },
-  config: Pick<VqganLossConfig, "discLoss" | "discStart">,
+  inputs: {
+    images: Tensor;
+    reconstruction: Tensor;
+    discriminator: NLayerDiscriminator;
+    lecam?: Lecam | undefined;
+    step: number;
+  },
+  config: Pick<VqganLossConfig, "discLoss" | "discStart" | "discWarmup">,
 ): { loss: Tensor; metrics: LossMetrics } {
-  const { images, reconstruction, discriminator, step } = inputs;
+  const { images, reconstruction, discriminator, lecam, step } = inputs;
   const logitsReal = discriminator.forward(images.detach());
   const logitsFake = discriminator.forward(reconstruction.detach());
   const judge = config.discLoss === "hinge" ? hingeLoss : vanillaLoss;
-  const loss = judge(logitsReal, logitsFake).mul(discFactor(step, config));
+  const opinion = judge(logitsReal, logitsFake);
+  const kept = lecam ? opinion.add(lecam.loss(logitsReal, logitsFake)) : opinion;
+  const loss = kept.mul(discFactor(step, { discStart: firstDiscStep(config) }));
   return {
     loss,
     metrics: {
@@ -123,7 +136,12 @@ export function adaptiveWeight(recLoss: Tensor, gLoss: Tensor, lastLayer: Parame
   return noGrad(() => pull(recLoss).div(pull(gLoss).add(1e-4)).clamp(0, 1e4));
 }
 
-/** 0 before the discriminator's first step, 1 from then on. */
+/** The step from which the discriminator learns. */
+export function firstDiscStep({ discStart, discWarmup }: Pick<VqganLossConfig, "discStart" | "discWarmup">): number {
+  return Math.max(0, discStart - discWarmup);
+}
+
+/** 0 before the step, 1 from then on. */
 function discFactor(step: number, config: Pick<VqganLossConfig, "discStart">): number {
   return step < config.discStart ? 0 : 1;
 }

@@ -17,8 +17,9 @@ import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Sample, Stage } from "./loop.ts";
 import type { Metrics, Stateful } from "./run-folder.ts";
+import { Lecam } from "./lecam.ts";
 import { choosePrecision } from "./precision.ts";
-import { autoencoderLoss, discriminatorLoss, type PerceptualLoss } from "./vqgan-loss.ts";
+import { autoencoderLoss, discriminatorLoss, firstDiscStep, type PerceptualLoss } from "./vqgan-loss.ts";
 
 /**
  * The first stage of CLIP-GEN (section 3.1): VQGAN learns to put pictures into tokens and back, from pictures alone.
@@ -45,6 +46,7 @@ export function vqganStage(options: {
           .train()
       : undefined;
   const optimizer = new Adam(vqgan.namedParameters(), config);
+  const lecam = discriminator && config.lecamWeight > 0 ? new Lecam({ weight: config.lecamWeight, device }) : undefined;
   const discOptimizer = discriminator && new Adam(discriminator.namedParameters(), config);
   const ema = config.ema > 0 ? new Ema(vqgan, { decay: config.ema }) : undefined;
   const rate = scheduleOf(config);
@@ -74,8 +76,8 @@ export function vqganStage(options: {
     const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
 
-    if (adversary && discOptimizer) {
-      const judgement = discriminatorLoss({ images, reconstruction, discriminator: adversary, step: number }, config);
+    if (discriminator && discOptimizer && number >= firstDiscStep(config)) {
+      const judgement = discriminatorLoss({ images, reconstruction, discriminator, lecam, step: number }, config);
       discOptimizer.zeroGrad();
       judgement.loss.backward();
       discOptimizer.step(lr, { maxNorm: config.clipGrad });
@@ -99,6 +101,7 @@ export function vqganStage(options: {
       codes,
       ...(ema && { ema }),
       ...(discriminator && discOptimizer && { discriminator, disc_optimizer: discOptimizer }),
+      ...(lecam && { lecam }),
     },
     step: (number) => tidy(() => step(number)),
     samples: async () => [await reconstructionSample(vqgan, pictures, ema)],
