@@ -37,6 +37,20 @@ describe("loadPairs reads", () => {
     ]);
   });
 
+  test("captions that name the style, of a line or of the whole list", async () => {
+    const list = await write(
+      "style/pairs.jsonl",
+      '{"file": "a.png", "caption": "a cat", "style": "flat"}\n{"file": "b.png", "caption": "a dog"}',
+    );
+    const captions = async (question: string): Promise<string[][]> =>
+      (await loadPairs(list + question)).map((pair) => pair.captions);
+    expect(await captions("")).toEqual([["a cat", "flat cat"], ["a dog"]]);
+    expect(await captions("?as=photo")).toEqual([
+      ["a cat", "flat cat"],
+      ["a dog", "photo dog"],
+    ]);
+  });
+
   test("a part of a list", async () => {
     const list = await write(
       "split/pairs.jsonl",

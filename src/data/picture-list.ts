@@ -24,6 +24,7 @@ const lineSchema = z.looseObject({
   text: text.optional(),
   name: text.optional(),
   keywords: z.array(text).optional(),
+  style: text.optional(),
 });
 type Line = z.infer<typeof lineSchema>;
 
@@ -34,11 +35,12 @@ export function isPictureList(path: string): boolean {
 
 /**
  * Reads a list. Its path may end in a question: `grocery.jsonl?split=train&group=fruit,vegetables` keeps the lines whose
- * `split` is "train" and whose `group` is one of the two.
+ * `split` is "train" and whose `group` is one of the two. `as=photo` keeps all, and adds captions that call them photos, as
+ * lines with a "style" have them of their own.
  * Throws with file and line number where the list is malformed, and where no line is left.
  */
 export async function readPictureList(source: string): Promise<ListedPicture[]> {
-  const { list, where } = parseSource(source);
+  const { list, where, style } = parseSource(source);
   if (!existsSync(list)) throw new Error(`cannot read the list ${list}: there is no such file`);
   const folder = dirname(list);
   const pictures: ListedPicture[] = [];
@@ -50,7 +52,7 @@ export async function readPictureList(source: string): Promise<ListedPicture[]> 
     const place = `${list}:${number}`;
     const line = parseLine(content, place);
     if (matches(line, where)) {
-      pictures.push({ file: join(folder, fileOf(line, place)), captions: captionsOf(line), place });
+      pictures.push({ file: join(folder, fileOf(line, place)), captions: captionsOf(line, style), place });
     }
   }
   if (pictures.length > 0) return pictures;
@@ -72,14 +74,16 @@ export function captionsFromKeywords(name: string, keywords: readonly string[] =
   return captions;
 }
 
-type Source = { list: string; where: [key: string, values: string[]][] };
+type Source = { list: string; where: [key: string, values: string[]][]; style: string | undefined };
 
 /** The last "?" divides, unless a file has it in its name. */
 function parseSource(source: string): Source {
   const at = source.lastIndexOf("?");
-  if (at < 0 || existsSync(source)) return { list: source, where: [] };
+  if (at < 0 || existsSync(source)) return { list: source, where: [], style: undefined };
   const query = new URLSearchParams(source.slice(at + 1));
-  return { list: source.slice(0, at), where: [...query].map(([key, values]) => [key, values.split(",")]) };
+  const style = query.get("as") ?? undefined;
+  query.delete("as");
+  return { list: source.slice(0, at), where: [...query].map(([key, values]) => [key, values.split(",")]), style };
 }
 
 function matches(line: Line, where: Source["where"]): boolean {
@@ -113,7 +117,16 @@ function fileOf(line: Line, place: string): string {
   return file;
 }
 
-function captionsOf(line: Line): string[] {
+function captionsOf(line: Line, listStyle: string | undefined): string[] {
+  const style = line.style ?? listStyle;
+  const captions = wordsOf(line);
+  const [first] = captions;
+  return style === undefined || first === undefined
+    ? captions
+    : [...captions, `${style} ${first.replace(/^an? /, "")}`];
+}
+
+function wordsOf(line: Line): string[] {
   const given = line.captions ?? [line.caption ?? line.text].filter((caption) => caption !== undefined);
   if (given.length > 0) return given;
   return line.name === undefined ? [] : captionsFromKeywords(line.name, line.keywords);

@@ -48,9 +48,9 @@ const openai = {
   imageStd: [0.26862954, 0.26130258, 0.27577711],
 } as const satisfies Partial<ClipConfig>;
 
-export type ClipPresetName = "vit-b-32" | "tiny32" | "small64";
+export type ClipPresetName = "vit-b-32" | "tiny32" | "small64" | "resnet64";
 
-/** Named sizes: OpenAI's ViT-B/32, and two for training one's own on small pictures, with a vocabulary of one's own. */
+/** Named sizes: OpenAI's ViT-B/32, and three for training one's own on small pictures, with a vocabulary of one's own. */
 export const clipPresets: Readonly<Record<ClipPresetName, ClipConfig>> = {
   "vit-b-32": {
     text: { vocabSize: 49_408, contextLength: 77, width: 512, layers: 12, heads: 8 },
@@ -71,5 +71,13 @@ export const clipPresets: Readonly<Record<ClipPresetName, ClipConfig>> = {
     vision: { imageSize: 64, patchSize: 8, width: 192, layers: 4, heads: 3 },
     embedDim: 192,
     ...openai,
+  },
+  // Sees pictures by convolutions: to judge what was trained and ranked with another CLIP.
+  resnet64: {
+    text: { vocabSize: 4096, contextLength: 32, width: 192, layers: 2, heads: 4 },
+    vision: { layers: [1, 1, 1, 1], width: 32, heads: 16, imageSize: 64 },
+    embedDim: 256,
+    ...openai,
+    activation: "gelu",
   },
 };

@@ -1,5 +1,6 @@
 import type { ClipTraining } from "../config.ts";
 import { PictureBatches } from "../data/batches.ts";
+import { varyCaption } from "../data/caption-variations.ts";
 import type { PictureSet } from "../data/pictures.ts";
 import { Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
@@ -9,11 +10,11 @@ import { Ema } from "../optim/ema.ts";
 import { resizeBicubic } from "../nn/resize.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { arange, cat, randn } from "../tensor/functions.generated.ts";
+import { cat, randn } from "../tensor/functions.generated.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { symmetricContrastiveLoss } from "./losses.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { groupedContrastiveLoss } from "./losses.ts";
 import type { Stage } from "./loop.ts";
 import { choosePrecision } from "./precision.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -47,9 +48,14 @@ export function clipStage(options: {
   /** One of each picture's captions, another one every time; the caption of a softened picture says so. */
   const captionsOf = (indices: Uint32Array, step: number): Tensor => {
     const random = new Random(config.seed, "captions", step);
-    const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
+    const chosen = Array.from(indices, (index) => {
+      const caption = random.pick(captions[index] ?? [""]);
+      return config.varyCaptions > 0 && random.chance(config.varyCaptions) ? varyCaption(caption, random) : caption;
+    });
     return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
   };
+
+  const groups = groupsOf(captions);
 
   return {
     name: "clip",
@@ -64,18 +70,19 @@ export function clipStage(options: {
           images: clipInput(soften(images, softened, new Random(config.seed, "soften", step)), clip.config),
           tokens: captionsOf(indices, step),
         });
-        const loss = symmetricContrastiveLoss(logitsPerImage);
+        const own = Tensor.from(
+          Array.from(indices, (index) => groups[index] ?? -1),
+          [indices.length],
+          "int64",
+        ).to(device);
+        const loss = groupedContrastiveLoss(logitsPerImage, own);
         optimizer.zeroGrad();
         loss.backward();
         const lr = rate(step);
         const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
         noGrad(() => clip.logitScale.copy_(clip.logitScale.clamp(0, MAX_LOGIT_SCALE)));
         ema?.update();
-        const right = logitsPerImage
-          .argmax(1)
-          .eq(arange(0, indices.length, 1, { device }))
-          .to("float32")
-          .mean();
+        const right = own.indexSelect(0, logitsPerImage.argmax(1)).eq(own).to("float32").mean();
         return {
           loss: loss.item(),
           lr,
@@ -85,6 +92,17 @@ export function clipStage(options: {
         };
       }),
   };
+}
+
+/** Pictures with the same captions are of one group: ten photographs of a banana are no wrong answers to one another. */
+function groupsOf(captions: readonly (readonly string[])[]): number[] {
+  const numbers = new Map<string, number>();
+  return captions.map((own) => {
+    const key = own.join("\n");
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
+  });
 }
 
 /**

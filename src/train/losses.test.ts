@@ -9,6 +9,7 @@ import {
   cosineSimilarity,
   crossEntropy,
   embeddingLoss,
+  groupedContrastiveLoss,
   reconstructionLoss,
   symmetricContrastiveLoss,
 } from "./losses.ts";
@@ -95,4 +96,15 @@ test("the length of embeddings does not matter", () => {
   for (const form of ["neg-log", "mse"] as const) {
     expect(embeddingLoss(a.mul(7), b.mul(0.1), form).item()).toBeCloseTo(embeddingLoss(a, b, form).item(), 6);
   }
+});
+
+test("pairs that say the same are no wrong answers to one another", () => {
+  const logits = Tensor.from([4, 3, 0, 3, 4, 0, 0, 0, 4], [3, 3]);
+  const apart = groupedContrastiveLoss(logits, Tensor.from([5, 6, 7], [3], "int64"));
+  expect(apart.item()).toBeCloseTo(symmetricContrastiveLoss(logits).item(), 6);
+  // Of a group of two, either answer is right: best where both are equally likely.
+  const even = Tensor.from([9, 9, 0, 9, 9, 0, 0, 0, 9], [3, 3]);
+  const groups = Tensor.from([5, 5, 7], [3], "int64");
+  expect(groupedContrastiveLoss(even, groups).item()).toBeCloseTo((2 * Math.log(2)) / 3, 3);
+  expect(groupedContrastiveLoss(logits, groups).item()).toBeGreaterThan(groupedContrastiveLoss(even, groups).item());
 });

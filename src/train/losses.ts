@@ -19,6 +19,19 @@ export function symmetricContrastiveLoss(logitsPerImage: Tensor): Tensor {
   return diagonalCrossEntropy(logitsPerImage).add(diagonalCrossEntropy(logitsPerImage.t())).mul(0.5);
 }
 
+/**
+ * The same where several pairs of a batch say the same: a picture may find any text of its group, all equally (UniCL, Yang et
+ * al. 2022, arXiv 2204.03610). With groups of one pair each it is `symmetricContrastiveLoss`.
+ * @param logitsPerImage (N, N)
+ * @param groups (N) int64
+ */
+export function groupedContrastiveLoss(logitsPerImage: Tensor, groups: Tensor): Tensor {
+  const same = groups.unsqueeze(1).eq(groups).to("float32"); // (N, N)
+  const wanted = same.div(same.sum([1], true));
+  const oneWay = (logits: Tensor): Tensor => wanted.mul(logits.to("float32").logSoftmax(-1)).sum([1]).mean().neg();
+  return oneWay(logitsPerImage).add(oneWay(logitsPerImage.t())).mul(0.5);
+}
+
 function diagonalCrossEntropy(logits: Tensor): Tensor {
   const own = arange(0, logits.size(0), 1, { dtype: "int64", device: logits.device });
   return crossEntropy(logits, own);
