@@ -99,6 +99,13 @@ export const gptTraining = common.extend({
     .boolean()
     .default(false)
     .describe("keep only what goes into every block, and compute blocks again on the way back"),
+  condition: z
+    .enum(["picture", "caption"])
+    .default("picture")
+    .describe("embeddings of the pictures, or with captions of these: the supervised bound to compare with"),
+  randomOrder: share
+    .default(0)
+    .describe("share of the steps over which random token orders give way to rows; 0 is rows from the start"),
   conditionDrop: share.default(0.1).describe("share of embeddings left out, for guidance"),
   objective: objective.prefault({}),
 });

@@ -28,10 +28,11 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
     reviveEvery: 4,
     reviveUntil: 1,
   });
-  const gpt = gptTraining.parse({ ...common, steps, warmup: 3, embeddingNoise: 0.5, conditionDrop: 0.3 });
+  const noisy = { warmup: 3, embeddingNoise: 0.5, conditionDrop: 0.3, randomOrder: 0.8 };
+  const gpt = gptTraining.parse({ ...common, ...noisy, steps });
   const paired: GptTraining = { ...gpt, objective: { ...gpt.objective, contrastive: 0.5, reconstruction: 0.25 } };
   const paper: GptTraining = { ...gpt, objective: { ...gpt.objective, embedding: 0.2 } };
-  const dropout = { dropout: 0.2 };
+  const options = { dropout: 0.2, anyOrder: true, qkNorm: true };
   return {
     clip: { config: clip, make: (seed) => clipStage({ clip: tinyClip(seed), pictures, config: clip }) },
     vqgan: {
@@ -45,13 +46,13 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
       config: paper,
       make: (seed) => {
         const frozen = { clip: tinyClip(), vqgan: tinyVqgan() };
-        return gptStage({ gpt: tinyGpt(dropout, seed), data, config: paper, ...frozen });
+        return gptStage({ gpt: tinyGpt(options, seed), data, config: paper, ...frozen });
       },
     },
     "gpt with a CLIP that learns along": {
       config: paired,
       make: (seed) => {
-        const networks = { gpt: tinyGpt(dropout, seed), clip: tinyClip(seed), vqgan: tinyVqgan() };
+        const networks = { gpt: tinyGpt(options, seed), clip: tinyClip(seed), vqgan: tinyVqgan() };
         return gptStage({ ...networks, data, config: paired });
       },
     },

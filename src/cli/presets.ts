@@ -1,15 +1,16 @@
-import { gptPresets } from "../models/gpt-config.ts";
-import { vqganPresets, type VqganConfig } from "../models/vqgan-config.ts";
+import { gptPresets, gptSize, type GptSize } from "../models/gpt-config.ts";
+import { vqganConfig, vqganPresets, type VqganConfig } from "../models/vqgan-config.ts";
 import { UserError } from "./errors.ts";
+import { readSettings } from "./settings.ts";
 
-/** A VQGAN's configuration by name. */
-export function vqganPreset(name: string): VqganConfig {
-  return named(vqganPresets, name);
+/** A VQGAN's configuration by name, with changes such as `codebook_size=4096`. */
+export function vqganPreset(name: string, changes: readonly string[] = []): VqganConfig {
+  return readSettings(vqganConfig, { set: changes }, named(vqganPresets, name));
 }
 
-/** A GPT's size by name. */
-export function gptPreset(name: string): (typeof gptPresets)["paper"] {
-  return named(gptPresets, name);
+/** A GPT's size by name, with changes such as `qk_norm=true`. */
+export function gptPreset(name: string, changes: readonly string[] = []): GptSize {
+  return readSettings(gptSize, { set: changes }, named(gptPresets, name));
 }
 
 function named<T>(presets: Readonly<Record<string, T>>, name: string): T {

@@ -28,7 +28,7 @@ export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags
     { set: flags.setGpt },
     { ...objective, ...shared, steps: Number(flags.gptSteps) },
   );
-  const network = vqganPreset(flags.vqganPreset);
+  const network = vqganPreset(flags.vqganPreset, flags.vqganNetwork);
   const clip = (await Clip.fromPretrained(flags.clip)).setTrainable(false);
   const pictures = await loadPictures(await namedPictures(paths, { captions: false }), network.resolution);
   if (flags.dryRun) {
@@ -46,7 +46,7 @@ export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags
         training: vqgan,
         perceptual: perceptualLoss({ ...vqgan, clip, lpips: flags.lpips }),
       },
-      gpt: { network: gptPreset(flags.gptPreset), training: gpt },
+      gpt: { network: gptPreset(flags.gptPreset, flags.gptNetwork), training: gpt },
       about: { pictures: paths },
       onProgress: progressPrinter(),
       onEncoded: countPrinter("encoding pictures"),

@@ -9,6 +9,8 @@ export type TrainAllFlags = {
   gptSteps: string;
   objective: string;
   lpips?: string;
+  vqganNetwork?: string[];
+  gptNetwork?: string[];
   setVqgan?: string[];
   setGpt?: string[];
   seed: string;
@@ -32,6 +34,8 @@ export function trainAllCommand(program: Command): Command {
     .option("--gpt-steps <n>", "steps of the GPT's training", "10000")
     .option("--objective <name>", "what the GPT minimises: cross-entropy, paper, weighted", "cross-entropy")
     .option("--lpips <file>", "VGG16-LPIPS weights; without them CLIP's features are the perceptual loss")
+    .option("--vqgan-network <key=value...>", "change the preset of the VQGAN, as train vqgan --network")
+    .option("--gpt-network <key=value...>", "change the preset of the GPT, as train gpt --network")
     .option("--set-vqgan <key=value...>", "any setting of train vqgan")
     .option("--set-gpt <key=value...>", "any setting of train gpt")
     .option("--seed <n>", "seed of everything", "0")

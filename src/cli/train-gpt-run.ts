@@ -19,10 +19,16 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
   const { objective: named, ...others } = flags;
   const config = readSettings(gptTraining, others, objective);
   const data = readEncoded(encoded);
-  const size = gptPreset(flags.preset);
+  const size = gptPreset(flags.preset, flags.network);
   const [h, w] = data.grid;
   manualSeed(config.seed);
-  const gpt = new Gpt({ ...size, codebookSize: data.codebookSize, tokenCount: h * w, conditionDim: data.embedDim });
+  const gpt = new Gpt({
+    ...size,
+    codebookSize: data.codebookSize,
+    tokenCount: h * w,
+    conditionDim: data.embedDim,
+    ...(config.randomOrder > 0 && { anyOrder: true }),
+  });
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const vqgan = flags.vqgan === undefined ? undefined : await Vqgan.fromPretrained(flags.vqgan);
   clip?.setTrainable(false);
@@ -30,7 +36,7 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
   const stage = gptStage({ gpt, data, config, ...(clip && { clip }), ...(vqgan && { vqgan }) });
   await runTraining(stage, {
     flags,
-    config: toDisk({ stage: "gpt", preset: flags.preset, objective_name: named, encoded: data.count, ...config }),
+    config: toDisk({ stage: "gpt", network: gpt.config, objective_name: named, encoded: data.count, ...config }),
     settings: config,
     parameters: gpt.parameterCount,
     results: {

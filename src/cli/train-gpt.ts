@@ -1,10 +1,17 @@
 import type { Command } from "commander";
 import { gptObjectives, gptTraining } from "../config.ts";
 import { gptPresets } from "../models/gpt-config.ts";
+import { NETWORK_HELP } from "./network-flag.ts";
 import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
-export type TrainGptFlags = TrainingFlags & { preset: string; objective: string; clip?: string; vqgan?: string };
+export type TrainGptFlags = TrainingFlags & {
+  preset: string;
+  network?: string[];
+  objective: string;
+  clip?: string;
+  vqgan?: string;
+};
 
 export function trainGptCommand(parent: Command): void {
   const command = parent
@@ -16,6 +23,7 @@ export function trainGptCommand(parent: Command): void {
     .option("--objective <name>", `what is minimised: ${Object.keys(gptObjectives).join(", ")}`, "cross-entropy")
     .option("--clip <folder>", "CLIP, for the embedding and contrastive terms")
     .option("--vqgan <folder>", "VQGAN, for the embedding and reconstruction terms");
+  command.option("--network <key=value...>", NETWORK_HELP);
   addTrainingFlags(command);
   addSettings(command, gptTraining);
   command.action(async (encoded: string, flags: TrainGptFlags & Record<string, unknown>) => {

@@ -12,7 +12,7 @@ import type { TrainVqganFlags } from "./train-vqgan.ts";
 
 export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
   const config = readSettings(vqganTraining, flags);
-  const preset = vqganPreset(flags.preset);
+  const preset = vqganPreset(flags.preset, flags.network);
   const { resolution } = preset;
   const pictures =
     flags.scenes === undefined
@@ -22,7 +22,7 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);
   const vqgan = new Vqgan(preset);
-  const described = { stage: "vqgan", preset: flags.preset, pictures: pictures.count, ...config };
+  const described = { stage: "vqgan", network: preset, pictures: pictures.count, ...config };
   const stage = vqganStage({ vqgan, pictures, config, perceptual });
   await runTraining(stage, {
     flags,

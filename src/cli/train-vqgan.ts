@@ -1,10 +1,17 @@
 import type { Command } from "commander";
 import { vqganTraining } from "../config.ts";
 import { vqganPresets } from "../models/vqgan-config.ts";
+import { NETWORK_HELP } from "./network-flag.ts";
 import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
-export type TrainVqganFlags = TrainingFlags & { preset: string; scenes?: string; clip?: string; lpips?: string };
+export type TrainVqganFlags = TrainingFlags & {
+  preset: string;
+  network?: string[];
+  scenes?: string;
+  clip?: string;
+  lpips?: string;
+};
 
 export function trainVqganCommand(parent: Command): void {
   const command = parent
@@ -16,6 +23,7 @@ export function trainVqganCommand(parent: Command): void {
     .option("--lpips <file>", "VGG16-LPIPS weights for the perceptual loss")
     .option("--clip <folder>", "CLIP whose features serve as perceptual loss where there are no LPIPS weights")
     .option("--scenes <n>", "train on this many synthetic scenes in place of pictures");
+  command.option("--network <key=value...>", NETWORK_HELP);
   addTrainingFlags(command);
   addSettings(command, vqganTraining);
   command.action(async (paths: string[], flags: TrainVqganFlags & Record<string, unknown>) => {

@@ -17,7 +17,7 @@ export function varyCaption(caption: string, random: Random): string {
     .filter((word) => word !== "");
   if (words.length > 2 && random.chance(0.3)) words.splice(random.int(words.length), 1);
   if (words.length > 1 && random.chance(0.3)) random.shuffle(words);
-  if (random.chance(0.25)) words = words.with(-1, otherNumber(words.at(-1) ?? ""));
+  if (random.chance(0.25)) words = [...words.slice(0, -1), otherNumber(words.at(-1) ?? "")];
   if (random.chance(0.25)) {
     const at = random.int(words.length);
     words = words.with(at, mistyped(words[at] ?? "", random));

@@ -1,6 +1,6 @@
 import { Dropout, LayerNorm, Linear } from "../nn/layers.ts";
 import { Module } from "../nn/module.ts";
-import { attention, gelu } from "../tensor/functions.generated.ts";
+import { attention, cat, gelu } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GptConfig } from "./gpt-config.ts";
 import type { KvCache } from "./kv-cache.ts";
@@ -35,8 +35,8 @@ export class Block extends Module {
   }
 
   forward(x: Tensor, context: BlockContext): Tensor {
-    if (context.cached) return this.#decode(x, context.cached);
-    const attended = this.residualDropout.add(x, this.attention.forward(this.norm1.forward(x)));
+    if (context.cached && !this.attention.qkNorm) return this.#decode(x, context.cached);
+    const attended = this.residualDropout.add(x, this.attention.forward(this.norm1.forward(x), context));
     return this.residualDropout.add(attended, this.mlp.forward(this.norm2.forward(attended)));
   }
 
@@ -52,19 +52,33 @@ export class Block extends Module {
 class CausalSelfAttention extends Module {
   qkv: Linear;
   proj: Linear;
+  /** Of queries and of keys, within each head. */
+  qkNorm: [LayerNorm, LayerNorm] | undefined;
   dropout: Dropout;
   readonly #heads: number;
 
-  constructor({ width, heads, layers, dropout }: GptConfig) {
+  constructor({ width, heads, layers, dropout, qkNorm }: GptConfig) {
     super();
+    if (qkNorm) this.qkNorm = [new LayerNorm(width / heads), new LayerNorm(width / heads)];
     this.qkv = new Linear(width, 3 * width, { std: 0.02 });
     this.proj = new Linear(width, width, { std: residualStd(layers) });
     this.dropout = new Dropout(dropout);
     this.#heads = heads;
   }
 
-  forward(x: Tensor): Tensor {
-    return this.proj.forward(attention(this.qkv.forward(x), this.#heads, true, this.dropout.probability));
+  forward(x: Tensor, { cached }: BlockContext): Tensor {
+    const qkv = this.#normed(this.qkv.forward(x)); // (B, T, 3C)
+    if (cached) return this.proj.forward(cached.cache.attend(cached.layer, qkv));
+    return this.proj.forward(attention(qkv, this.#heads, true, this.dropout.probability));
+  }
+
+  #normed(qkv: Tensor): Tensor {
+    if (!this.qkNorm) return qkv;
+    const [ofQueries, ofKeys] = this.qkNorm;
+    const [q, k, v] = qkv.chunk(3, -1);
+    if (!q || !k || !v) throw new Error("chunk gave fewer than three parts");
+    const heads = (part: Tensor): Tensor => part.view([part.size(0), part.size(1), this.#heads, -1]); // (B, T, H, d)
+    return cat([ofQueries.forward(heads(q)).flatten(2), ofKeys.forward(heads(k)).flatten(2), v], -1);
   }
 }
 

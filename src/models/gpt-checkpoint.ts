@@ -2,7 +2,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { randomState, setRandomState } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Gpt } from "./gpt.ts";
+import type { Gpt, PassOptions } from "./gpt.ts";
 
 /** Logits, and what remains to be done once their loss has been back-propagated. */
 export type CheckpointedPass = { logits: Tensor; backward(): void };
@@ -18,9 +18,14 @@ export type CheckpointedPass = { logits: Tensor; backward(): void };
  * pass.backward();
  * ```
  */
-export function checkpointedForward(gpt: Gpt, tokens: Tensor, condition: Tensor): CheckpointedPass {
+export function checkpointedForward(
+  gpt: Gpt,
+  tokens: Tensor,
+  condition: Tensor,
+  { order }: Pick<PassOptions, "order"> = {},
+): CheckpointedPass {
   const { device } = gpt;
-  const embedded = gpt.embed(tokens, condition); // (B, T, C)
+  const embedded = gpt.embed(tokens, condition, { order }); // (B, T, C)
   const steps: { input: Tensor; random: Uint8Array }[] = [];
   let x = embedded.detach();
   for (const block of gpt.blocks) {

@@ -28,6 +28,10 @@ export type GptConfig = {
   headBias?: boolean | undefined;
   /** Whether the condition that guidance leads away from is learned; zeros where this is left out. */
   learnedNull?: boolean | undefined;
+  /** Whether it can also be trained on tokens in any order; it draws row by row. */
+  anyOrder?: boolean | undefined;
+  /** Whether queries and keys are normalised within each head (Dehghani et al. 2023, arXiv 2302.05442): steadier in training. */
+  qkNorm?: boolean | undefined;
 };
 
 const size = z.number().int().positive();
@@ -46,10 +50,26 @@ export const gptConfig: z.ZodType<GptConfig> = z.object({
   mlpWidth: size.optional(),
   headBias: z.boolean().optional(),
   learnedNull: z.boolean().optional(),
+  anyOrder: z.boolean().optional(),
+  qkNorm: z.boolean().optional(),
 });
 
 /** What of a configuration does not follow from VQGAN and CLIP. */
-export type GptSize = Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
+export type GptSize = Pick<
+  GptConfig,
+  "layers" | "heads" | "width" | "dropout" | "mlpWidth" | "architecture" | "qkNorm"
+>;
+
+/** What `GptSize` has to hold. */
+export const gptSize = z.object({
+  layers: size.max(1000),
+  heads: size,
+  width: size,
+  dropout: z.number().min(0).max(1),
+  mlpWidth: size.optional(),
+  architecture: z.enum(["gpt2", "llama"]).optional(),
+  qkNorm: z.boolean().optional(),
+});
 
 /** `paper` is the size of section 4.1; the others train on a CPU. */
 export const gptPresets: Readonly<Record<"paper" | "small" | "tiny", GptSize>> = {

@@ -239,7 +239,7 @@ describe.skipIf(!hasGolden)(`the transformer of taming-transformers${goldenNote}
     using cache = gpt.createCache(present.size(2));
     noGrad(() =>
       tidy(() => {
-        gpt.forward(golden.tensor("idx").narrow(1, 0, present.size(4)), undefined, cache);
+        gpt.forward(golden.tensor("idx").narrow(1, 0, present.size(4)), undefined, { cache });
         const layers = gpt.blocks.map((_, layer) => stack(cache.seen(layer)));
         golden.expectEqual("present", stack(layers));
       }),
@@ -251,7 +251,7 @@ describe.skipIf(!hasGolden)(`the transformer of taming-transformers${goldenNote}
         let tokens = golden.tensor("start");
         let last = tokens;
         while (tokens.size(1) < greedy.size(1)) {
-          last = gpt.forward(last, undefined, whole).select(1, -1).argmax(-1, true);
+          last = gpt.forward(last, undefined, { cache: whole }).select(1, -1).argmax(-1, true);
           tokens = cat([tokens, last], 1);
         }
         golden.expectEqual("greedy", tokens);

@@ -15,6 +15,12 @@ import { sampleTokens, type SampleOptions } from "./sampling.ts";
 
 const MOST_POSITIONS = 16_384;
 
+export type PassOptions = {
+  cache?: KvCache | undefined;
+  /** (L) int64 */
+  order?: Tensor | undefined;
+};
+
 /**
  * GPT over image tokens, conditioned on one CLIP embedding (CLIP-GEN, arXiv 2203.00386, section 3.2).
  * Differs from GPT-2: the projected, L2-normalised embedding takes the place of the start token; the head has a bias
@@ -27,6 +33,8 @@ export class Gpt extends Module {
   readonly config: GptConfig;
   tokenEmbedding: Embedding;
   positionEmbedding: Parameter | undefined;
+  /** (L, C): where tokens come in any order, the place of the one to be predicted (RAR, arXiv 2411.00776, section 3.2). */
+  targetEmbedding: Parameter | undefined;
   conditionProj: Linear | ConditionMlp | undefined;
   /** (P, D): the condition of pictures without one, where the network has learned it. */
   nullCondition: Tensor | undefined;
@@ -54,7 +62,12 @@ export class Gpt extends Module {
       this.norm = new RmsNorm(width);
       this.#rotation = new Rotation(config, this.conditionLength);
     } else {
-      this.positionEmbedding = normal([this.positions, width], 0.02);
+      // In any order, the picture's last token may also be one that goes in.
+      this.positionEmbedding = normal([this.positions + (config.anyOrder ? 1 : 0), width], 0.02);
+      if (config.anyOrder) {
+        if (this.conditionLength !== 1) throw new Error("tokens in any order need a condition of one vector");
+        this.targetEmbedding = normal([config.tokenCount, width], 0.02);
+      }
       this.blocks = Array.from({ length: layers }, () => new Block(config));
       this.norm = new LayerNorm(width);
     }
@@ -111,11 +124,12 @@ export class Gpt extends Module {
    * With a cache, `tokens` are only those that it has not seen, and the condition goes with the first call.
    * @param tokens (B, T) int64
    * @param condition (B, D), L2-normalised, or (B, P, D); left out once the cache has seen it
+   * @param options.order which place of the picture each of the L tokens has, where they do not come row by row
    * @returns (B, T + P, V) in the compute dtype; (B, T, V) without a condition
    * @throws RangeError when there are more tokens than positions
    */
-  forward(tokens: Tensor, condition: Tensor | undefined, cache?: KvCache): Tensor {
-    let x = this.embed(tokens, condition, cache?.length);
+  forward(tokens: Tensor, condition: Tensor | undefined, { cache, order }: PassOptions = {}): Tensor {
+    let x = this.embed(tokens, condition, { seen: cache?.length, order });
     const context = this.blockContext(x, cache?.length);
     for (const [layer, block] of this.blocks.entries()) {
       // What autograd does not need of a block goes at once: a sixth of a step's memory, half of its page faults.
@@ -126,15 +140,34 @@ export class Gpt extends Module {
   }
 
   /** What goes into the first block, in the compute dtype: condition, tokens and their positions → (B, P + T, C) */
-  embed(tokens: Tensor, condition: Tensor | undefined, seen = 0): Tensor {
+  embed(
+    tokens: Tensor,
+    condition: Tensor | undefined,
+    { seen = 0, order }: { seen?: number | undefined; order?: Tensor | undefined } = {},
+  ): Tensor {
     const embedded = this.tokenEmbedding.forward(tokens); // (B, T, C)
     let x = condition ? cat([this.#project(condition), embedded], 1) : embedded;
     const length = x.size(1);
     if (seen + length > this.positions) {
       throw new RangeError(`${seen + length} positions asked of a GPT that has ${this.positions}`);
     }
-    if (this.positionEmbedding) x = x.add(this.positionEmbedding.narrow(0, seen, length).to("float32"));
+    const positions = this.#positions(order, { seen, length });
+    if (positions) x = x.add(positions.to("float32"));
     return this.dropout.forward(x).to(this.computeDtype);
+  }
+
+  /**
+   * What tells the places of the vectors that go in, (T, C): of the condition and of tokens; and, where tokens come in any
+   * order, of the token that is to be predicted.
+   */
+  #positions(order: Tensor | undefined, { seen, length }: { seen: number; length: number }): Tensor | undefined {
+    const { positionEmbedding: own, targetEmbedding: next } = this;
+    if (order && (!next || !own)) throw new Error("this GPT knows tokens row by row only; anyOrder is off");
+    if (!own) return undefined;
+    if (!next) return own.narrow(0, seen, length);
+    if (!order) return own.narrow(0, seen, length).add(next.narrow(0, seen, length));
+    const places = cat([order.narrow(0, 0, 1).zerosLike(), order.narrow(0, 0, length - 1).add(1)]);
+    return own.indexSelect(0, places).add(next.indexSelect(0, order.narrow(0, 0, length)));
   }
 
   /** What all blocks get beside their input (B, T, C), whose first position is number `start`. */

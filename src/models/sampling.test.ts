@@ -75,16 +75,16 @@ describe("cached generation equals naive generation, token for token", () => {
         );
         const whole = gpt.forward(tokens, condition);
         using cache = gpt.createCache(3);
-        const pieces = [gpt.forward(tokens.narrow(1, 0, 4), condition, cache)];
+        const pieces = [gpt.forward(tokens.narrow(1, 0, 4), condition, { cache })];
         for (const [start, length] of [
           [4, 1],
           [5, 7],
           [12, 3],
         ] as const) {
-          pieces.push(gpt.forward(tokens.narrow(1, start, length), undefined, cache));
+          pieces.push(gpt.forward(tokens.narrow(1, start, length), undefined, { cache }));
         }
         expect(cat(pieces, 1).sub(whole).abs().amax().item()).toBeLessThan(1e-5);
-        expect(() => gpt.forward(tokens.narrow(1, 0, 1), undefined, cache)).toThrow(
+        expect(() => gpt.forward(tokens.narrow(1, 0, 1), undefined, { cache })).toThrow(
           "17 positions asked of a GPT that has 16",
         );
       }),

@@ -85,7 +85,7 @@ function lastLogits(gpt: Gpt, { tokens, condition, position, cache }: Omit<Sampl
   const shape = [condition.size(0), tokens.length / condition.size(0)];
   const known = Tensor.from(tokens, shape, "int64").to(condition.device);
   return gpt
-    .forward(known, position === 0 ? condition : undefined, cache)
+    .forward(known, position === 0 ? condition : undefined, { cache })
     .select(1, -1)
     .to("float32");
 }

@@ -14,7 +14,7 @@ export type VqganConfig = CodecConfig &
 const count = z.number().int().positive();
 
 /** What a `config.json` has to hold, in camelCase; fields that came later have the value that published networks mean. */
-export const vqganConfig: z.ZodType<VqganConfig> = z.object({
+export const vqganConfig: z.ZodType<VqganConfig> & z.ZodObject = z.object({
   resolution: count,
   inChannels: count.default(3),
   outCh: count.default(3),

@@ -6,7 +6,7 @@ import { streamOf, type PictureSet } from "../data/pictures.ts";
 import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
 import type { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
-import type { GptConfig } from "../models/gpt-config.ts";
+import type { GptSize } from "../models/gpt-config.ts";
 import { writeJson } from "../io/json.ts";
 import { withAverage } from "../optim/ema.ts";
 import { Vqgan } from "../models/vqgan.ts";
@@ -28,7 +28,7 @@ export type GeneratorOptions = {
   clip: Clip;
   vqgan: { network: VqganConfig; training: VqganTraining; perceptual?: PerceptualLoss | undefined };
   gpt: {
-    network: Pick<GptConfig, "layers" | "heads" | "width" | "dropout">;
+    network: GptSize;
     training: GptTraining;
     /** Asked when the GPT's turn comes, in place of `training.steps`: for those who train by the clock. */
     steps?: () => number;
@@ -124,7 +124,8 @@ async function trainGpt(options: GeneratorOptions, data: EncodedSet, vqgan: Vqga
   const [h, w] = data.grid;
   const { codebookSize, embedDim: conditionDim } = data;
   manualSeed(wanted.training.seed);
-  const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim });
+  const anyOrder = wanted.training.randomOrder > 0 && { anyOrder: true };
+  const gpt = new Gpt({ ...wanted.network, codebookSize, tokenCount: h * w, conditionDim, ...anyOrder });
   const config = plannedTraining(wanted);
   const stage = gptStage({ gpt, data, config, vqgan, clip });
   const settings = { stage: "gpt", network: gpt.config, pictures: data.count, ...config };

@@ -12,7 +12,8 @@ import { setThreadCount } from "../tensor/engine.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { decodeStraightThrough, gptObjective, type Judges, type Prediction } from "./gpt-objective.ts";
-import { addNoise, dropConditions, gptStage } from "./gpt.ts";
+import { addNoise, dropConditions } from "./gpt-conditions.ts";
+import { gptStage } from "./gpt.ts";
 
 // Networks this small lose more time to waiting for other threads than they gain.
 setThreadCount(1);

@@ -1,26 +1,23 @@
 import type { GptTraining } from "../config.ts";
-import { toPixels } from "../data/batches.ts";
+import { EncodedBatches, type EncodedBatch } from "../data/encoded-batches.ts";
 import type { EncodedSet } from "../data/encoded.ts";
-import { gather } from "../data/rows.ts";
-import { BatchOrder, Random } from "../random.ts";
 import type { Clip } from "../models/clip.ts";
-import { clipInput } from "../models/clip-images.ts";
 import type { Gpt } from "../models/gpt.ts";
 import { checkpointedForward } from "../models/gpt-checkpoint.ts";
 import type { Vqgan } from "../models/vqgan.ts";
-import { normalize } from "../nn/functional.ts";
 import { Adam } from "../optim/adam.ts";
 import { Ema, withAverage } from "../optim/ema.ts";
 import { scheduleOf } from "../optim/schedule.ts";
 import { parseDevice } from "../tensor/engine.ts";
-import { rand, randn } from "../tensor/functions.generated.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
-import { Tensor, type Device } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { addNoise, captionConditions, dropConditions, learningClip } from "./gpt-conditions.ts";
 import { gptObjective } from "./gpt-objective.ts";
 import { drawnSample } from "./gpt-samples.ts";
 import type { Stage } from "./loop.ts";
 import { choosePrecision } from "./precision.ts";
+import { placesOf, RandomOrders } from "./token-orders.ts";
 
 export type GptStageOptions = {
   gpt: Gpt;
@@ -45,6 +42,8 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   gpt.to("float32").to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
   for (const judge of [options.vqgan, options.clip]) judge?.to("float32").to(device).eval().setTrainable(false);
   const learning = learningClip(options);
+  const captionEmbedding = config.condition === "caption" ? captionConditions(options) : undefined;
+  const orders = config.randomOrder > 0 ? new RandomOrders(gpt, config) : undefined;
   const learned = new Map([
     ...gpt.namedParameters(),
     ...[...(learning?.clip.namedParameters() ?? [])].map(([name, p]) => [`clip.${name}`, p] as const),
@@ -58,13 +57,14 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     const batch = batches.at(number);
     const learnt = learning?.embed(batch, number);
     const embedding = learnt?.embedding ?? batch.embedding; // (B, D)
-    const condition = dropConditions(addNoise(embedding, config.embeddingNoise), config.conditionDrop);
+    const given = captionEmbedding?.(batch, number) ?? embedding;
+    const condition = dropConditions(addNoise(given, config.embeddingNoise), config.conditionDrop);
     const whole = { ...batch, embedding, condition, textEmbedding: learnt?.textEmbedding };
     optimizer.zeroGrad();
     const sums = new Map<string, number>();
     for (const part of partsOf(whole, config.accumulate)) {
       const share = part.tokens.size(0) / batch.tokens.size(0);
-      const terms = tidy(() => learnFrom(part, share, options));
+      const terms = tidy(() => learnFrom({ ...part, order: orders?.at(number) }, share, options));
       for (const [name, value] of Object.entries(terms)) sums.set(name, (sums.get(name) ?? 0) + value * share);
     }
     const lr = rate(number);
@@ -86,7 +86,12 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   };
 }
 
-type Part = EncodedBatch & { condition: Tensor; textEmbedding: Tensor | undefined };
+type Part = EncodedBatch & {
+  condition: Tensor;
+  textEmbedding: Tensor | undefined;
+  /** (L) int64: the place of each token that is learned in this step, where they do not come row by row. */
+  order?: Tensor | undefined;
+};
 
 /** A batch in several parts, as even as they can be. */
 function partsOf(whole: Part, count: number): Part[] {
@@ -113,10 +118,13 @@ function learnFrom(
   share: number,
   { gpt, config, vqgan, clip, data }: GptStageOptions,
 ): Record<string, number> {
+  const { order } = part;
+  const sequence = order ? part.tokens.indexSelect(1, order) : part.tokens;
   // The condition stands before the first token, and the last token predicts nothing.
-  const before = part.tokens.narrow(1, 0, part.tokens.size(1) - 1);
-  const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition) : undefined;
-  const logits = pass?.logits ?? gpt.forward(before, part.condition); // (B, L, V)
+  const before = sequence.narrow(1, 0, sequence.size(1) - 1);
+  const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition, { order }) : undefined;
+  const predicted = pass?.logits ?? gpt.forward(before, part.condition, { order }); // (B, L, V)
+  const logits = order ? predicted.indexSelect(1, placesOf(order)) : predicted;
   const { loss, terms } = gptObjective({ ...part, logits }, config.objective, { vqgan, clip, grid: data.grid });
   // Where CLIP learns along, the pass goes back through the same embeddings as the loss.
   const retainGraph = pass !== undefined && config.objective.contrastive > 0;
@@ -124,92 +132,6 @@ function learnFrom(
   pass?.backward();
   const values = Object.entries(terms).map(([name, term]) => [name, term.item()] as const);
   return { loss: loss.item(), ...Object.fromEntries(values) };
-}
-
-type EncodedBatch = {
-  /** (B, L) int64 */
-  tokens: Tensor;
-  /** (B, D), L2-normalised */
-  embedding: Tensor;
-  /** (B, 3, H, W) in [−1, 1], where the set keeps pictures */
-  picture: Tensor | undefined;
-  indices: Uint32Array;
-};
-
-/** Batches of tokens and embeddings; a pure function of the step. Of several views, one is drawn. */
-class EncodedBatches {
-  readonly #data: EncodedSet;
-  readonly #order: BatchOrder;
-  readonly #seed: number;
-  readonly #device: Device;
-
-  constructor(data: EncodedSet, options: { batchSize: number; seed: number; device: Device }) {
-    this.#data = data;
-    this.#order = new BatchOrder({ ...options, count: data.count });
-    this.#seed = options.seed;
-    this.#device = options.device;
-  }
-
-  at(step: number): EncodedBatch {
-    const { views, grid, embedDim, pictures } = this.#data;
-    const indices = this.#order.indicesAt(step);
-    const random = new Random(this.#seed, "views", step);
-    const rows = Array.from(indices, (index) => index * views + random.int(views));
-    const length = grid[0] * grid[1];
-    const batch = rows.length;
-    const tokens = gather(new Int32Array(batch * length), this.#data.tokens, rows);
-    const embedding = gather(new Float32Array(batch * embedDim), this.#data.embeddings, rows);
-    return {
-      tokens: Tensor.from(tokens, [batch, length]).to(this.#device).to("int64"),
-      embedding: Tensor.from(embedding, [batch, embedDim]).to(this.#device),
-      picture: pictures && this.#pictures(pictures, rows),
-      indices,
-    };
-  }
-
-  #pictures({ images, size }: { images: Uint8Array; size: number }, rows: readonly number[]): Tensor {
-    const bytes = gather(new Uint8Array(rows.length * size * size * 3), images, rows);
-    return toPixels(bytes, { count: rows.length, size }, this.#device);
-  }
-}
-
-/**
- * normalize(e + σ u), u a random unit vector: a sentence's embedding lies at an angle to those of its pictures, and noise
- * makes the GPT draw from the neighbourhood too (LAFITE, arXiv 2111.13792, section 3.2; clip2latent). (B, D) → (B, D)
- */
-export function addNoise(embedding: Tensor, sigma: number): Tensor {
-  if (sigma === 0) return embedding;
-  const noise = normalize(randn(embedding.shape, { device: embedding.device }));
-  return normalize(embedding.add(noise, { alpha: sigma }));
-}
-
-/** Zeros in place of some conditions, so that the GPT also draws without one (Ho & Salimans 2022, guidance). */
-export function dropConditions(condition: Tensor, share: number): Tensor {
-  if (share === 0) return condition;
-  const kept = rand([condition.size(0), 1], { device: condition.device }).ge(share);
-  return condition.mul(kept.to(condition.dtype));
-}
-
-type Learning = {
-  clip: Clip;
-  embed(batch: EncodedBatch, step: number): { embedding: Tensor; textEmbedding: Tensor };
-};
-
-/** With the contrastive term, CLIP is not frozen: embeddings come from the pictures and captions of every batch. */
-function learningClip({ config, clip, data }: GptStageOptions): Learning | undefined {
-  const { captions } = data;
-  if (config.objective.contrastive === 0 || !clip || !captions) return undefined;
-  clip.train().setTrainable(true);
-  return {
-    clip,
-    embed: ({ picture, indices }, step) => {
-      if (!picture) throw new Error("the contrastive term needs the pictures");
-      const random = new Random(config.seed, "captions", step);
-      const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
-      const embedding = normalize(clip.encodeImage(clipInput(picture, clip.config)));
-      return { embedding, textEmbedding: clip.encodeText(clip.tokenize(chosen)) };
-    },
-  };
 }
 
 function requireFit({ gpt, data, vqgan, clip }: GptStageOptions): void {
