@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public library: networks, tensors, training stages and generation. */
-export { ClipGen, type Blend, type GenerateOptions } from "./generate/pipeline.ts";
+export { ClipGen, type Blend, type Drawable, type GenerateOptions, type JourneyOptions } from "./generate/pipeline.ts";
 export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
 export { Clip } from "./models/clip.ts";
 export { clipPresets, type ClipConfig } from "./models/clip-config.ts";
