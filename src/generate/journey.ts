@@ -15,11 +15,15 @@ import {
 import { blendEmbeddings, embedSubject, type Subject } from "./embed.ts";
 import type { GeneratedPicture } from "./picture.ts";
 import { slerpShare } from "./slerp.ts";
+import { smoothPath } from "./smooth-path.ts";
 
 export type JourneySettings = Omit<DrawSettings, "count" | "candidates" | "beams"> & {
   /** How many pictures, the stops among them. Default 8. */
   frames?: number;
-  /** How many journeys to draw, each with a seed of its own; the best one is given back. Default 1. */
+  /**
+   * How many times to draw each frame, with as many seeds; of these the path is taken that is best in both CLIP's score and
+   * how little changes from frame to frame. Default 1: all frames have the one seed.
+   */
   candidates?: number;
 };
 
@@ -33,8 +37,8 @@ export type JourneyRequest = { stops: readonly Stop[]; model: string; settings: 
 type Place = { from: number; share: number };
 
 /**
- * Draws the pictures on the way from stop to stop, in even angles between the stops' embeddings. All frames of a journey
- * have one seed. The sampler takes one random number a token, so a frame has the tokens of its neighbour but where the
+ * Draws the pictures on the way from stop to stop, in even angles between the stops' embeddings. A
+ * candidate's frames have one seed. The sampler takes one random number a token, so a frame has the tokens of its neighbour but where the
  * condition's change moves the distribution past that number, and what follows from there.
  * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
  */
@@ -52,14 +56,10 @@ export async function drawJourney(
     const seeds = Array.from({ length: candidates * frames }, (_, row) => seed + Math.floor(row / frames));
     const subject = (row: number): SubjectOrigin => originOf(stops, places[row % frames]);
     const drawn = await drawRows(networks, { conditions: all, seeds, subject, model, settings }, hooks);
-    return bestJourney(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
+    return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
   } finally {
     conditions.dispose();
   }
-}
-
-export function bestJourney(journeys: readonly GeneratedPicture[][]): GeneratedPicture[] {
-  return journeys[0] ?? [];
 }
 
 /** Draws what is asked for: pictures of one subject, or a journey. */
