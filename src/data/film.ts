@@ -13,7 +13,8 @@ export type FilmOptions = {
 };
 
 /**
- * Frames as a film that starts again at its end. WebP keeps every pixel as it is; GIF has 256 colours a frame.
+ * Frames as a film that starts again at its end. WebP keeps every pixel as it is; GIF has 256 colours a frame,
+ * and times in hundredths of a second.
  * Neighbours that are equal become one frame that is shown for longer.
  * @param images (N, size, size, 3) RGB bytes
  * @throws RangeError when the bytes are no such pictures, or the format cannot show so many frames a second
@@ -25,7 +26,7 @@ export async function film(images: Uint8Array, options: FilmOptions): Promise<Ui
     throw new RangeError(`${images.length} bytes are no ${size}×${size} pictures`);
   }
   const fastest = format === "gif" ? 50 : 1000;
-  if (!(fps > 0.02 && fps <= fastest)) {
+  if (!(fps >= 0.02 && fps <= fastest)) {
     throw new RangeError(`fps is ${fps}, expected a number from 0.02 to ${fastest} for ${format}`);
   }
   // Frames below one another, as one tall picture. It is scaled by itself: a resize of pages does not know where they end.
@@ -36,7 +37,8 @@ export async function film(images: Uint8Array, options: FilmOptions): Promise<Ui
     .toBuffer();
   const pages = sharp(tall, { raw: { width: side, height: side * count, channels: 3, pageHeight: side } });
   const timing = { loop: 0, delay: Array.from({ length: count }, () => Math.round(1000 / fps)) };
-  if (format === "gif") return await pages.gif(timing).toBuffer();
+  // Dithering hides the steps between 256 colours, but would speckle pixels that were scaled up.
+  if (format === "gif") return await pages.gif({ ...timing, dither: scale > 1 ? 0 : 1 }).toBuffer();
   return await (xmp === undefined ? pages : pages.withXmp(xmp)).webp({ ...timing, lossless: true }).toBuffer();
 }
 
