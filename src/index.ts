@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public library: networks, tensors, training stages and generation. */
-export { ClipGen, type Blend, type GenerateOptions } from "./generate/pipeline.ts";
+export { ClipGen, type Blend, type Drawable, type GenerateOptions, type JourneyOptions } from "./generate/pipeline.ts";
+export { gridPng, saveGrid, type GridOrigin } from "./generate/grid-file.ts";
+export { saveJourney, type FilmSettings, type JourneyOrigin } from "./generate/journey-file.ts";
 export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
 export { Clip } from "./models/clip.ts";
 export { clipPresets, type ClipConfig } from "./models/clip-config.ts";

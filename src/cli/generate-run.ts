@@ -1,13 +1,14 @@
-import { writeFileExclusive } from "../io/atomic.ts";
 import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
 import { ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
+import { saveGrid } from "../generate/grid-file.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { DrawingFlags } from "./generate.ts";
 import { numberFlag } from "./number-flag.ts";
+import { samplingSettings } from "./sampling-flags.ts";
 
 export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
   await draw(flags, (model, options) => model.generate(prompt, options));
@@ -52,11 +53,7 @@ async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags)
       written.push({ file: await picture.save(output), seed: picture.seed, score: picture.score });
     return written;
   }
-  const size = pictures[0]?.size ?? 0;
-  const columns = Math.ceil(Math.sqrt(pictures.length));
-  const { pictureGrid } = await import("../data/picture-grid.ts");
-  const grid = await pictureGrid(Buffer.concat(pictures.map((picture) => picture.pixels)), { size, columns });
-  const file = writeFileExclusive(output, grid.png);
+  const file = await saveGrid(output, pictures);
   return pictures.map(({ seed, score }) => ({ file, seed, score }));
 }
 
@@ -81,21 +78,15 @@ function weighted(flag: string, value: string): { name: string; weight: number |
 function drawingOptions(flags: DrawingFlags): GenerateOptions {
   const count = numberFlag("--number", flags.number, { least: 1, whole: true });
   const options: GenerateOptions = {
+    ...samplingSettings(flags),
     count,
     candidates: Math.max(
       count,
       numberFlag("--candidates", flags.candidates ?? flags.number, { least: 1, whole: true }),
     ),
-    seed: numberFlag("--seed", flags.seed, { least: 0, whole: true }),
-    temperature: numberFlag("--temperature", flags.temperature, { least: 0 }),
-    topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
-    guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
   };
   const blend = blendOf(flags);
   if (blend.length > 0) options.blend = blend;
-  if (flags.batchSize !== undefined)
-    options.batchSize = numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true });
-  if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });
   if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
   return options;
 }

@@ -1,20 +1,12 @@
-import { Option, type Command } from "commander";
-import type { GeneratePrecision } from "../generate/pipeline.ts";
+import type { Command } from "commander";
+import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
-export type DrawingFlags = {
+export type DrawingFlags = SamplingFlags & {
   model: string;
   output: string;
   number: string;
   candidates?: string;
-  seed: string;
-  temperature: string;
-  topK?: string;
-  topP: string;
-  guidance: string;
   beams?: string;
-  batchSize?: string;
-  precision: GeneratePrecision;
-  device: string;
   blend?: string[];
   from?: string[];
   grid?: boolean;
@@ -41,7 +33,7 @@ export function varyCommand(program: Command): void {
 }
 
 function addDrawingFlags(command: Command): Command {
-  return command
+  command
     .requiredOption("-m, --model <folder>", "the model")
     .option(
       "-o, --output <file>",
@@ -51,20 +43,9 @@ function addDrawingFlags(command: Command): Command {
     .option("--blend <words:weight>", "blend a sentence in, with its share of the whole; may be repeated", collect)
     .option("--from <picture:weight>", "blend a picture in, likewise", collect)
     .option("-n, --number <n>", "how many pictures", "1")
-    .option("--candidates <n>", "how many to draw; CLIP picks the best of them (default: the number of pictures)")
-    .option("--seed <n>", "seed of the first candidate; the same seed draws the same picture", "0")
-    .option("--temperature <t>", "below 1 is safer, above 1 is wilder; 0 always takes the likeliest token", "1")
-    .option("--top-k <k>", "draw only from the k likeliest tokens")
-    .option("--top-p <p>", "draw only from the likeliest tokens that together reach this probability", "0.9")
-    .option("--guidance <scale>", "how much more the words count; 1 is off", "1")
+    .option("--candidates <n>", "how many to draw; CLIP picks the best of them (default: the number of pictures)");
+  return addSamplingFlags(command)
     .option("--beams <n>", "beam search in place of chance, with this many beams; 4 is usual")
-    .option("--batch-size <n>", "candidates at a time (default: 64, or what fits into memory)")
-    .addOption(
-      new Option("--precision <name>", "int8 rounds the GPT's weights to 8 bits: faster, a little worse")
-        .choices(["auto", "float32", "bfloat16", "int8"])
-        .default("auto"),
-    )
-    .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .option("--grid", "one PNG with all pictures side by side")
     .option("--json", "print what was written as JSON");
 }

@@ -3,6 +3,7 @@ import { extname, join } from "node:path";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { readJson } from "../io/json.ts";
 import { readPngText } from "../io/png-text.ts";
+import { webpXmp, xmpOrigin } from "../io/xmp.ts";
 import { UserError } from "./errors.ts";
 import { inspectWeights } from "./inspect-weights.ts";
 import type { InspectFlags } from "./inspect.ts";
@@ -24,7 +25,9 @@ async function inspect(given: string, flags: InspectFlags): Promise<Inspected> {
   const path = resolveModelPath(given);
   if (!existsSync(path)) throw new UserError(`${path}: there is no such file or folder`);
   if (statSync(path).isDirectory()) return await inspectFolder(path, flags);
-  if (extname(path).toLowerCase() === ".png") return { found: inspectPicture(path) };
+  const ending = extname(path).toLowerCase();
+  if (ending === ".png" || ending === ".webp") return { found: inspectPicture(path, ending) };
+  if (ending === ".gif") throw new UserError(`${path} is a GIF, which has no place for how it was drawn`);
   return await weightsAs("weights", path, flags);
 }
 
@@ -81,10 +84,13 @@ function inspectEncoded(file: string): Found {
   };
 }
 
-function inspectPicture(path: string): Found {
-  const text = readPngText(readFileSync(path))["clip-gen"];
+function inspectPicture(path: string, ending: ".png" | ".webp"): Found {
+  const bytes = readFileSync(path);
+  const text = ending === ".png" ? readPngText(bytes)["clip-gen"] : xmpOrigin(webpXmp(bytes) ?? "");
   if (text === undefined) throw new UserError(`${path} was not drawn by clip-gen, or its text was taken out`);
-  return { kind: "picture", ...asRecord(parseLine(path, text)) };
+  const origin = asRecord(parseLine(path, text));
+  const kind = "stops" in origin ? "journey" : "seeds" in origin ? "grid of pictures" : "picture";
+  return { kind, ...origin };
 }
 
 function parseLine(file: string, text: string): unknown {

@@ -7,6 +7,7 @@ import { encodeCommand } from "./encode.ts";
 import { reportError } from "./errors.ts";
 import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { journeyCommand } from "./journey.ts";
 import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
 import { trainAllCommand } from "./train-all.ts";
 import { trainClipCommand } from "./train-clip.ts";
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   encodeCommand(program);
   generateCommand(program);
   varyCommand(program);
+  journeyCommand(program);
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);

@@ -71,33 +71,58 @@ async function sample(
   { prompt, blend, model, settings }: DrawRequest,
   hooks: DrawHooks,
 ): Promise<GeneratedPicture[]> {
+  const { count = 1, candidates = count, seed = 0 } = settings;
+  const seeds = Array.from({ length: candidates }, (_, i) => seed + i);
+  const subject = (): SubjectOrigin => ({ prompt, ...(blend && { blend }) });
+  const pictures = await drawRows(networks, { conditions: condition, seeds, subject, model, settings }, hooks);
+  return pictures.sort((a, b) => b.score - a.score).slice(0, count);
+}
+
+/** What a picture was drawn from. */
+export type SubjectOrigin = Pick<PictureOrigin, "prompt" | "blend">;
+
+export type RowsRequest = {
+  /** (N, D), one for each picture, or (1, D), one for all. */
+  conditions: Tensor;
+  /** N of them. */
+  seeds: readonly number[];
+  subject: (row: number) => SubjectOrigin;
+  model: string;
+  settings: DrawSettings;
+};
+
+/** Draws N pictures, each from its seed and its condition, as many at a time as fit into memory. Each is scored by its own. */
+export async function drawRows(
+  networks: Networks,
+  { conditions, seeds, subject, model, settings }: RowsRequest,
+  hooks: DrawHooks,
+): Promise<GeneratedPicture[]> {
   const { gpt } = networks;
-  const { count = 1, candidates = count, seed = 0, temperature = 1, topK, topP = 0.9, guidanceScale = 1 } = settings;
+  const { temperature = 1, topK, topP = 0.9, guidanceScale = 1 } = settings;
   const { batchSize = rowsThatFit(gpt, guidanceScale) } = settings;
   const sampling = { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
   const pictures: GeneratedPicture[] = [];
-  for (let start = 0; start < candidates; start += batchSize) {
-    const rows = Math.min(batchSize, candidates - start);
-    const seeds = Array.from({ length: rows }, (_, i) => seed + start + i);
-    const tokens: number[][] = Array.from({ length: rows }, () => []);
-    using batch = keep(tidy(() => condition.expand([rows, -1]).contiguous()));
+  for (let start = 0; start < seeds.length; start += batchSize) {
+    const own = seeds.slice(start, start + batchSize);
+    const rows = own.length;
+    const tokens: number[][] = own.map(() => []);
+    using batch = keep(tidy(() => conditions.expand([seeds.length, -1]).narrow(0, start, rows).contiguous()));
     const signal = hooks.signal && { signal: hooks.signal };
-    for await (const column of sampleTokens(gpt, batch, { ...sampling, seed: seeds, ...signal })) {
+    for await (const column of sampleTokens(gpt, batch, { ...sampling, seed: own, ...signal })) {
       for (const [row, token] of column.entries()) tokens[row]?.push(token);
       const done = tokens[0]?.length ?? 0;
-      hooks.onProgress?.({ candidates: start + rows, of: candidates, tokens: done, length: gpt.config.tokenCount });
+      hooks.onProgress?.({ candidates: start + rows, of: seeds.length, tokens: done, length: gpt.config.tokenCount });
     }
     const origin = (row: number, score: number): PictureOrigin => ({
-      prompt,
-      ...(blend && { blend }),
+      ...subject(start + row),
       ...sampling,
       model,
-      seed: seeds[row] ?? seed,
+      seed: own[row] ?? 0,
       score,
     });
-    pictures.push(...(await decode(networks, { tokens, condition, origin }, hooks.signal)));
+    pictures.push(...(await decode(networks, { tokens, conditions: batch, origin }, hooks.signal)));
   }
-  return pictures.sort((a, b) => b.score - a.score).slice(0, count);
+  return pictures;
 }
 
 async function search(
@@ -118,7 +143,7 @@ async function search(
     score,
     model,
   });
-  return await decode(networks, { tokens, condition, origin }, signal);
+  return await decode(networks, { tokens, conditions: condition, origin }, signal);
 }
 
 /** Pictures whose keys and values fit into half of the memory that is free. */
@@ -130,15 +155,17 @@ function rowsThatFit(gpt: Gpt, guidanceScale: number): number {
 }
 
 type Drawn = {
+  /** N pictures' tokens. */
   tokens: readonly (readonly number[])[];
-  condition: Tensor;
+  /** (N, D), or (1, D) for all of them. */
+  conditions: Tensor;
   origin: (row: number, score: number) => PictureOrigin;
 };
 
 /** Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation. */
 async function decode(
   { clip, vqgan }: Networks,
-  { tokens, condition, origin }: Drawn,
+  { tokens, conditions, origin }: Drawn,
   signal: AbortSignal | undefined,
 ): Promise<GeneratedPicture[]> {
   const side = vqgan.tokenGrid();
@@ -150,10 +177,11 @@ async function decode(
     const rows = tokens.slice(start, start + DECODED_AT_ONCE);
     const { pixels, scores } = noGrad(() =>
       tidy(() => {
-        const indices = Tensor.from(rows.flat(), [rows.length, side, side], "int64").to(condition.device);
+        const indices = Tensor.from(rows.flat(), [rows.length, side, side], "int64").to(conditions.device);
         const images = vqgan.decode(indices).clamp(-1, 1);
         const seen = normalize(clip.encodeImage(clipInput(images, clip.config)));
-        return { pixels: fromPixels(images), scores: seen.matmul(condition.t()).flatten().toNumbers() };
+        const wanted = conditions.expand([tokens.length, -1]).narrow(0, start, rows.length);
+        return { pixels: fromPixels(images), scores: seen.mul(wanted).sum([-1]).toNumbers() };
       }),
     );
     for (const [i, row] of rows.entries()) {
@@ -166,7 +194,8 @@ async function decode(
   return pictures;
 }
 
-function checkSettings({ count = 1, candidates = count, batchSize = 1, seed = 0 }: DrawSettings): void {
+/** @throws RangeError when a setting that the sampler does not see is out of its range */
+export function checkSettings({ count = 1, candidates = count, batchSize = 1, seed = 0 }: DrawSettings): void {
   for (const [name, value] of Object.entries({ count, candidates, batchSize })) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`${name} is ${value}, expected a whole number from 1`);

@@ -38,11 +38,13 @@ test("draws what the main thread draws, in every precision, and lets the process
         const given = await own.generate("a red circle", options);
         result.push(JSON.stringify(told(given)) === JSON.stringify(told(expected)), Buffer.compare(given[0].pixels, expected[0].pixels) === 0);
       }
+      const way = [[{ prompt: "a red circle" }, { prompt: "a blue square" }], { frames: 4, candidates: 2, seed: 3 }];
+      result.push(JSON.stringify(told(await own.journey(...way))) === JSON.stringify(told(await main.journey(...way))));
       const png = await (await own.generate("a red circle"))[0].toPng();
       result.push(JSON.stringify(told(await own.vary(png))) === JSON.stringify(told(await main.vary(png))));
     }
     console.log(JSON.stringify(result));`);
-  expect(drawn).toEqual(Array.from({ length: 15 }, () => true));
+  expect(drawn).toEqual(Array.from({ length: 18 }, () => true));
 });
 
 test("requests wait for one another; errors, progress and cancelling come across; a change of precision is seen", () => {

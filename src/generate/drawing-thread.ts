@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { shareState } from "../nn/share.ts";
 import { threadCount } from "../tensor/engine.ts";
 import type { DrawHooks, DrawRequest, Networks } from "./draw.ts";
+import type { JourneyRequest } from "./journey.ts";
 import { GeneratedPicture } from "./picture.ts";
 import type { FromWorker, SharedNetwork, ToWorker, WorkerData } from "./worker.ts";
 
@@ -40,8 +41,8 @@ export class DrawingThread {
     return this.#ended;
   }
 
-  /** As `drawPictures`, over there. */
-  async draw(request: DrawRequest, hooks: DrawHooks): Promise<GeneratedPicture[]> {
+  /** As `drawRequest`, over there. */
+  async draw(request: DrawRequest | JourneyRequest, hooks: DrawHooks): Promise<GeneratedPicture[]> {
     const { signal } = hooks;
     signal?.throwIfAborted();
     const id = ++this.#last;

@@ -17,20 +17,23 @@ export type Subject = { weight: number } & ({ ids: readonly number[] } | { pictu
 export async function embedSubjects(clip: Clip, subjects: readonly Subject[]): Promise<Tensor> {
   const embeddings: Tensor[] = [];
   try {
-    for (const subject of subjects) {
-      embeddings.push("ids" in subject ? embedTokens(clip, subject.ids) : await embedPicture(clip, subject.picture));
-    }
-    return keep(
-      noGrad(() =>
-        tidy(() => {
-          const weighted = embeddings.map((embedding, i) => embedding.mul(subjects[i]?.weight ?? 0));
-          return normalize(cat(weighted).sum([0], true));
-        }),
-      ),
-    );
+    for (const subject of subjects) embeddings.push(await embedSubject(clip, subject));
+    const weights = subjects.map(({ weight }) => weight);
+    return keep(noGrad(() => tidy(() => blendEmbeddings(embeddings, weights))));
   } finally {
     for (const embedding of embeddings) embedding.dispose();
   }
+}
+
+/** A subject's unit embedding, whatever its weight: (1, D). Dispose of it when done. */
+export async function embedSubject(clip: Clip, subject: Subject): Promise<Tensor> {
+  return "ids" in subject ? embedTokens(clip, subject.ids) : await embedPicture(clip, subject.picture);
+}
+
+/** The weighted sum of embeddings (1, D), made a unit: (1, D). */
+export function blendEmbeddings(embeddings: readonly Tensor[], weights: readonly number[]): Tensor {
+  const weighted = embeddings.map((embedding, i) => embedding.mul(weights[i] ?? 0));
+  return normalize(cat(weighted).sum([0], true));
 }
 
 /** One sentence's token ids to its unit embedding: (1, D). Dispose of it when done. */

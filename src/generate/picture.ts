@@ -69,14 +69,18 @@ export class GeneratedPicture {
     const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
       .png()
       .toBuffer();
-    const { origin } = this;
-    // PNG allows no NUL in a text; JSON writes it as an escape.
-    const description = origin.prompt.replaceAll("\0", "");
-    return addPngText(png, { Software: "clip-gen", Description: description, "clip-gen": JSON.stringify(origin) });
+    return describedPng(png, { description: this.origin.prompt, origin: this.origin });
   }
 
   /** Writes the PNG and gives the path: `pizza.png`, or `pizza-2.png` where the name is taken. Never overwrites. */
   async save(path: string): Promise<string> {
     return writeFileExclusive(path, await this.toPng());
   }
+}
+
+/** Words and an origin in a PNG, where `clip-gen inspect` and other programs look for them. */
+export function describedPng(png: Uint8Array, about: { description: string; origin: unknown }): Uint8Array {
+  // PNG allows no NUL in a text; JSON writes it as an escape.
+  const description = about.description.replaceAll("\0", "");
+  return addPngText(png, { Software: "clip-gen", Description: description, "clip-gen": JSON.stringify(about.origin) });
 }

@@ -11,9 +11,10 @@ import { Linear } from "../nn/layers.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
-import { drawPictures, type DrawProgress, type DrawRequest, type DrawSettings } from "./draw.ts";
+import type { DrawHooks, DrawProgress, DrawRequest, DrawSettings } from "./draw.ts";
 import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts, type Subject } from "./embed.ts";
+import { drawRequest, type JourneyRequest, type JourneySettings } from "./journey.ts";
 import type { BlendOrigin, GeneratedPicture } from "./picture.ts";
 
 /**
@@ -22,7 +23,8 @@ import type { BlendOrigin, GeneratedPicture } from "./picture.ts";
  */
 export type Blend = { weight: number } & Drawable;
 
-type Drawable = { prompt: string } | { picture: string | Uint8Array };
+/** A sentence, or a picture's file or bytes. */
+export type Drawable = { prompt: string } | { picture: string | Uint8Array };
 
 export type GenerateOptions = DrawSettings & {
   /** The rest of the weight, which must not be below 0, is that of what is drawn. */
@@ -31,6 +33,8 @@ export type GenerateOptions = DrawSettings & {
   /** Ends a drawing within one token. */
   signal?: AbortSignal;
 };
+
+export type JourneyOptions = JourneySettings & Pick<GenerateOptions, "onProgress" | "signal">;
 
 /**
  * What generation computes in. "auto": bfloat16 where the hardware multiplies it, else float32. "int8" rounds the GPT's
@@ -157,6 +161,23 @@ export class ClipGen {
     return await this.#draw({ picture }, options);
   }
 
+  /**
+   * Draws the pictures on the way from one sentence or picture to the next, first to last; `frames` counts the stops as
+   * well, and each stop is the picture that `generate` or `vary` draws with the same seed. Every frame tells in its origin
+   * the blend that draws it alone.
+   * @throws RangeError when a setting is out of its range, or there are fewer than two stops; the signal's reason when it is
+   * aborted
+   */
+  async journey(stops: readonly Drawable[], options: JourneyOptions = {}): Promise<GeneratedPicture[]> {
+    const { onProgress, signal, ...settings } = options;
+    const request: JourneyRequest = {
+      stops: stops.map((stop) => ({ subject: this.#subjectOf({ ...stop, weight: 1 }), name: promptOf(stop) })),
+      model: this.name,
+      settings,
+    };
+    return await this.#request(request, { onProgress, signal });
+  }
+
   #subjectOf(part: Blend): Subject {
     if ("picture" in part) return part;
     return { ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()), weight: part.weight };
@@ -195,13 +216,16 @@ export class ClipGen {
       throw new RangeError(`the weights of blend add up to ${(1 - rest).toFixed(2)}, expected at most 1`);
     const request: DrawRequest = {
       subjects: [{ ...drawn, weight: Math.max(0, rest) }, ...blend].map((part) => this.#subjectOf(part)),
-      prompt: "prompt" in drawn ? drawn.prompt : nameOf(drawn.picture),
+      prompt: promptOf(drawn),
       ...(blend.length > 0 && { blend: blend.map(originOf) }),
       model: this.name,
       settings,
     };
-    const hooks = { onProgress, signal };
-    if (!this.#ownThread) return await drawPictures(this, request, hooks);
+    return await this.#request(request, { onProgress, signal });
+  }
+
+  async #request(request: DrawRequest | JourneyRequest, hooks: DrawHooks): Promise<GeneratedPicture[]> {
+    if (!this.#ownThread) return await drawRequest(this, request, hooks);
     if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this);
     return await this.#thread.draw(request, hooks);
   }
@@ -209,6 +233,10 @@ export class ClipGen {
 
 function originOf(part: Blend): BlendOrigin {
   return "picture" in part ? { ...part, picture: nameOf(part.picture) } : part;
+}
+
+function promptOf(drawn: Drawable): string {
+  return "prompt" in drawn ? drawn.prompt : nameOf(drawn.picture);
 }
 
 function nameOf(picture: string | Uint8Array): string {

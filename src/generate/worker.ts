@@ -11,7 +11,8 @@ import type { Module } from "../nn/module.ts";
 import { claimState, type SharedState } from "../nn/share.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { setThreadCount } from "../tensor/engine.ts";
-import { drawPictures, type DrawProgress, type DrawRequest } from "./draw.ts";
+import type { DrawProgress, DrawRequest } from "./draw.ts";
+import { drawRequest, type JourneyRequest } from "./journey.ts";
 import type { PictureParts } from "./picture.ts";
 
 /** A network as it comes here. */
@@ -24,7 +25,7 @@ export type WorkerData = {
   threads: number;
 };
 
-export type ToWorker = { id: number; request: DrawRequest } | { id: number; cancel: true };
+export type ToWorker = { id: number; request: DrawRequest | JourneyRequest } | { id: number; cancel: true };
 
 export type FromWorker =
   | { id: number; progress: DrawProgress }
@@ -56,11 +57,11 @@ const answer = (message: FromWorker): void => port.postMessage(message);
 const running = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 
-async function serve(id: number, request: DrawRequest, signal: AbortSignal): Promise<void> {
+async function serve(id: number, request: DrawRequest | JourneyRequest, signal: AbortSignal): Promise<void> {
   try {
     signal.throwIfAborted();
     const onProgress = (progress: DrawProgress): void => answer({ id, progress });
-    const pictures = await drawPictures(networks, request, { signal, onProgress });
+    const pictures = await drawRequest(networks, request, { signal, onProgress });
     answer({ id, pictures: pictures.map((picture) => picture.parts) });
   } catch (error) {
     answer({ id, error: error instanceof Error ? error : new Error(String(error)) });

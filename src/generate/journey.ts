@@ -1,0 +1,124 @@
+import { noGrad } from "../tensor/autograd.ts";
+import { cat } from "../tensor/functions.generated.ts";
+import { keep, tidy } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import {
+  checkSettings,
+  drawRows,
+  type DrawHooks,
+  type DrawSettings,
+  drawPictures,
+  type DrawRequest,
+  type Networks,
+  type SubjectOrigin,
+} from "./draw.ts";
+import { blendEmbeddings, embedSubject, type Subject } from "./embed.ts";
+import type { GeneratedPicture } from "./picture.ts";
+import { slerpShare } from "./slerp.ts";
+import { smoothPath } from "./smooth-path.ts";
+
+export type JourneySettings = Omit<DrawSettings, "count" | "candidates" | "beams"> & {
+  /** How many pictures, the stops among them. Default 8. */
+  frames?: number;
+  /**
+   * How many times to draw each frame, with as many seeds; of these the path is taken that is best in both CLIP's score and
+   * how little changes from frame to frame. Default 1: all frames have the one seed.
+   */
+  candidates?: number;
+};
+
+/** A sentence's token ids or a picture, and what the frames' origins call it. */
+export type Stop = { subject: Subject; name: string };
+
+/** A journey to draw, as it also goes to another thread. */
+export type JourneyRequest = { stops: readonly Stop[]; model: string; settings: JourneySettings };
+
+/** A frame's place: so much of the stop `from`, and the rest of the one after it. */
+type Place = { from: number; share: number };
+
+/**
+ * Draws the pictures on the way from stop to stop, in even angles between the stops' embeddings. A
+ * candidate's frames have one seed. The sampler takes one random number a token, so a frame has the tokens of its neighbour but where the
+ * condition's change moves the distribution past that number, and what follows from there.
+ * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
+ */
+export async function drawJourney(
+  networks: Networks,
+  { stops, model, settings }: JourneyRequest,
+  hooks: DrawHooks = {},
+): Promise<GeneratedPicture[]> {
+  const { frames = 8, candidates = 1, seed = 0 } = settings;
+  checkSettings({ ...settings, candidates });
+  checkStops(stops, frames);
+  const { conditions, places } = await conditionsOf(networks, stops, frames);
+  try {
+    using all = keep(tidy(() => conditions.repeat([candidates, 1]))); // (candidates · frames, D)
+    const seeds = Array.from({ length: candidates * frames }, (_, row) => seed + Math.floor(row / frames));
+    const subject = (row: number): SubjectOrigin => originOf(stops, places[row % frames]);
+    const drawn = await drawRows(networks, { conditions: all, seeds, subject, model, settings }, hooks);
+    return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
+  } finally {
+    conditions.dispose();
+  }
+}
+
+/** Draws what is asked for: pictures of one subject, or a journey. */
+export async function drawRequest(
+  networks: Networks,
+  request: DrawRequest | JourneyRequest,
+  hooks: DrawHooks = {},
+): Promise<GeneratedPicture[]> {
+  return "stops" in request
+    ? await drawJourney(networks, request, hooks)
+    : await drawPictures(networks, request, hooks);
+}
+
+/** The frames' conditions, (frames, D), and where they are. Dispose of the tensor when done. */
+async function conditionsOf(
+  { clip }: Networks,
+  stops: readonly Stop[],
+  frames: number,
+): Promise<{ conditions: Tensor; places: Place[] }> {
+  const embeddings: Tensor[] = [];
+  try {
+    for (const { subject } of stops) embeddings.push(await embedSubject(clip, subject));
+    const places = placesOf(
+      embeddings.map((embedding) => embedding.flatten().toNumbers()),
+      frames,
+    );
+    const blend = ({ from, share }: Place): Tensor =>
+      blendEmbeddings(embeddings.slice(from, from + 2), [1 - share, share]);
+    return { conditions: keep(noGrad(() => tidy(() => cat(places.map(blend))))), places };
+  } finally {
+    for (const embedding of embeddings) embedding.dispose();
+  }
+}
+
+/** Every stop is a frame, and the others lie as evenly between them as whole numbers allow. */
+function placesOf(embeddings: readonly (readonly number[])[], frames: number): Place[] {
+  const legs = embeddings.length - 1;
+  const start = (stop: number): number => Math.round((stop * (frames - 1)) / legs);
+  return Array.from({ length: frames }, (_, frame) => {
+    let from = 0;
+    while (from < legs && start(from + 1) <= frame) from += 1;
+    const [a, b] = [embeddings[from] ?? [], embeddings[from + 1]];
+    const share = b ? slerpShare(a, b, (frame - start(from)) / (start(from + 1) - start(from))) : 0;
+    return { from, share };
+  });
+}
+
+/** A frame is a blend, and `generate` draws it again as one. */
+function originOf(stops: readonly Stop[], place: Place | undefined): SubjectOrigin {
+  const [from, to] = stops.slice(place?.from ?? 0);
+  const weight = place?.share ?? 0;
+  const prompt = from?.name ?? "";
+  if (!to || weight === 0) return { prompt };
+  return { prompt, blend: ["ids" in to.subject ? { prompt: to.name, weight } : { picture: to.name, weight }] };
+}
+
+function checkStops(stops: readonly Stop[], frames: number): void {
+  if (stops.length < 2) throw new RangeError(`a journey needs at least two stops, got ${stops.length}`);
+  if (!Number.isInteger(frames) || frames < stops.length) {
+    throw new RangeError(`frames is ${frames}, expected a whole number of at least ${stops.length}, one for each stop`);
+  }
+}
