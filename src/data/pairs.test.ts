@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -49,6 +49,21 @@ describe("loadPairs reads", () => {
       ["a cat", "flat cat"],
       ["a dog", "photo dog"],
     ]);
+  });
+
+  test("folds of a list, which are all of it together, and keep what belongs together on one side", async () => {
+    const lines = Array.from({ length: 200 }, (_, i) => `{"file": "${i}.png", "caption": "c", "kind": "k${i % 100}"}`);
+    const list = await write("fold/pairs.jsonl", lines.join("\n"));
+    const files = async (question: string): Promise<string[]> =>
+      (await loadPairs(list + question)).map((pair) => pair.file);
+    const [some, rest] = [await files("?fold=0/10&by=kind"), await files("?fold=1-9/10&by=kind")];
+    expect(some.length).toBeGreaterThan(4);
+    expect([...some, ...rest].toSorted()).toEqual((await files("")).toSorted());
+    const kinds = (all: string[]): Set<number> => new Set(all.map((file) => Number.parseInt(basename(file)) % 100));
+    expect([...kinds(some)].filter((kind) => kinds(rest).has(kind))).toEqual([]);
+    expect((await files("?fold=0-4/10")).length).toBeGreaterThan(60);
+    await expect(files("?fold=3/3")).rejects.toThrow("fold=3/3: expected folds");
+    await expect(files("?fold=0/2&by=nothing")).rejects.toThrow('no "nothing"');
   });
 
   test("a part of a list", async () => {

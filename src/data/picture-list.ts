@@ -4,6 +4,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
+import { Random } from "../random.ts";
 
 /** One line of a list. */
 export type ListedPicture = {
@@ -36,11 +37,12 @@ export function isPictureList(path: string): boolean {
 /**
  * Reads a list. Its path may end in a question: `grocery.jsonl?split=train&group=fruit,vegetables` keeps the lines whose
  * `split` is "train" and whose `group` is one of the two. `as=photo` keeps all, and adds captions that call them photos, as
- * lines with a "style" have them of their own.
+ * lines with a "style" have them of their own. `fold=1-9/10&by=unicode` keeps nine tenths, drawn by the value of `unicode`, and
+ * `fold=0/10&by=unicode` the rest: what has the same value stays on one side. Without `by` the picture's file decides.
  * Throws with file and line number where the list is malformed, and where no line is left.
  */
 export async function readPictureList(source: string): Promise<ListedPicture[]> {
-  const { list, where, style } = parseSource(source);
+  const { list, where, style, fold } = parseSource(source);
   if (!existsSync(list)) throw new Error(`cannot read the list ${list}: there is no such file`);
   const folder = dirname(list);
   const pictures: ListedPicture[] = [];
@@ -51,12 +53,14 @@ export async function readPictureList(source: string): Promise<ListedPicture[]> 
     if (content.trim() === "") continue;
     const place = `${list}:${number}`;
     const line = parseLine(content, place);
-    if (matches(line, where)) {
-      pictures.push({ file: join(folder, fileOf(line, place)), captions: captionsOf(line, style), place });
-    }
+    if (!matches(line, where)) continue;
+    const file = fileOf(line, place);
+    if (fold && !isInFold(line, file, fold)) continue;
+    pictures.push({ file: join(folder, file), captions: captionsOf(line, style), place });
   }
   if (pictures.length > 0) return pictures;
   const wanted = where.map(([key, values]) => `"${key}": ${values.map((value) => `"${value}"`).join(" or ")}`);
+  if (fold) wanted.push(`fold ${fold.first} to ${fold.last} of ${fold.of}`);
   const condition = wanted.length === 0 ? "" : ` with ${wanted.join(" and ")}`;
   throw new Error(`${list} names no picture${condition} in ${number} ${number === 1 ? "line" : "lines"}`);
 }
@@ -74,16 +78,43 @@ export function captionsFromKeywords(name: string, keywords: readonly string[] =
   return captions;
 }
 
-type Source = { list: string; where: [key: string, values: string[]][]; style: string | undefined };
+type Source = {
+  list: string;
+  where: [key: string, values: string[]][];
+  style: string | undefined;
+  fold: Fold | undefined;
+};
+
+/** A part of a list by chance: folds `first` to `last` of `of`, where lines with the same value of `by` are in one fold. */
+type Fold = { first: number; last: number; of: number; by: string | undefined };
 
 /** The last "?" divides, unless a file has it in its name. */
 function parseSource(source: string): Source {
   const at = source.lastIndexOf("?");
-  if (at < 0 || existsSync(source)) return { list: source, where: [], style: undefined };
+  if (at < 0 || existsSync(source)) return { list: source, where: [], style: undefined, fold: undefined };
   const query = new URLSearchParams(source.slice(at + 1));
-  const style = query.get("as") ?? undefined;
-  query.delete("as");
-  return { list: source.slice(0, at), where: [...query].map(([key, values]) => [key, values.split(",")]), style };
+  const [style, fold, by] = ["as", "fold", "by"].map((key) => query.get(key) ?? undefined);
+  for (const key of ["as", "fold", "by"]) query.delete(key);
+  return {
+    list: source.slice(0, at),
+    where: [...query].map(([key, values]) => [key, values.split(",")]),
+    style,
+    fold: fold === undefined ? undefined : parseFold(fold, by),
+  };
+}
+
+function parseFold(text: string, by: string | undefined): Fold {
+  const [, first = "", last = first, of = ""] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(text) ?? [];
+  const fold = { first: Number(first), last: Number(last), of: Number(of), by };
+  if (of !== "" && fold.first <= fold.last && fold.last < fold.of) return fold;
+  throw new Error(`fold=${text}: expected folds of a whole, counted from 0, such as 0/10 or 1-9/10`);
+}
+
+function isInFold(line: Line, file: string, { first, last, of, by }: Fold): boolean {
+  const key = by === undefined ? file : line[by];
+  if (key === undefined) throw new Error(`${file}: the line has no "${by}", which decides its fold`);
+  const own = new Random("fold", String(key)).int(of);
+  return own >= first && own <= last;
 }
 
 function matches(line: Line, where: Source["where"]): boolean {
