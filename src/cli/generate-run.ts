@@ -95,6 +95,12 @@ function drawingOptions(flags: DrawingFlags): GenerateOptions {
   if (blend.length > 0) options.blend = blend;
   if (flags.batchSize !== undefined)
     options.batchSize = numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true });
+  if (flags.negative !== undefined) {
+    if (options.guidanceScale === 1) {
+      throw new UserError("--negative works through guidance, which is off: add --guidance 3, say");
+    }
+    options.negativePrompt = flags.negative;
+  }
   if (flags.topK !== undefined) options.topK = numberFlag("--top-k", flags.topK, { least: 1, whole: true });
   if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
   return options;

@@ -11,6 +11,7 @@ export type DrawingFlags = {
   topK?: string;
   topP: string;
   guidance: string;
+  negative?: string;
   beams?: string;
   batchSize?: string;
   precision: GeneratePrecision;
@@ -57,6 +58,7 @@ function addDrawingFlags(command: Command): Command {
     .option("--top-k <k>", "draw only from the k likeliest tokens")
     .option("--top-p <p>", "draw only from the likeliest tokens that together reach this probability", "0.9")
     .option("--guidance <scale>", "how much more the words count; 1 is off", "1")
+    .option("--negative <words>", "what to lead away from; needs --guidance, such as 3")
     .option("--beams <n>", "beam search in place of chance, with this many beams; 4 is usual")
     .option("--batch-size <n>", "candidates at a time (default: 64, or what fits into memory)")
     .addOption(

@@ -11,7 +11,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
-import { embedSubjects, type Subject } from "./embed.ts";
+import { embedSubjects, embedTokens, type Subject } from "./embed.ts";
 import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
 
 /** The networks that draw together. */
@@ -23,11 +23,13 @@ export type DrawRequest = {
   /** What the PNG says of the first subject, and of the others. */
   prompt: string;
   blend?: readonly BlendOrigin[];
+  /** What guidance leads away from: the sentence for the PNG, and its token ids. */
+  negative?: { prompt: string; ids: readonly number[] };
   model: string;
   settings: DrawSettings;
 };
 
-export type DrawSettings = Omit<SampleOptions, "seed" | "signal"> & {
+export type DrawSettings = Omit<SampleOptions, "seed" | "signal" | "negative"> & {
   /** How many pictures to give back. Default 1. */
   count?: number;
   /** How many to draw and rank by CLIP; at least `count`. Default: `count`. */
@@ -62,16 +64,22 @@ export async function drawPictures(
 ): Promise<GeneratedPicture[]> {
   checkSettings(request.settings);
   using condition = await embedSubjects(networks.clip, request.subjects);
-  return await (request.settings.beams === undefined ? sample : search)(networks, condition, request, hooks);
+  using negative = request.negative && embedTokens(networks.clip, request.negative.ids);
+  const conditions = { condition, ...(negative && { negative }) };
+  return await (request.settings.beams === undefined ? sample : search)(networks, conditions, request, hooks);
 }
+
+/** Unit embeddings of what to draw, and of what to lead away from: (1, D). */
+type Conditions = { condition: Tensor; negative?: Tensor };
 
 async function sample(
   networks: Networks,
-  condition: Tensor,
-  { prompt, blend, model, settings }: DrawRequest,
+  { condition, ...away }: Conditions,
+  request: DrawRequest,
   hooks: DrawHooks,
 ): Promise<GeneratedPicture[]> {
   const { gpt } = networks;
+  const { settings } = request;
   const { count = 1, candidates = count, seed = 0, temperature = 1, topK, topP = 0.9, guidanceScale = 1 } = settings;
   const { batchSize = rowsThatFit(gpt, guidanceScale) } = settings;
   const sampling = { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
@@ -82,16 +90,14 @@ async function sample(
     const tokens: number[][] = Array.from({ length: rows }, () => []);
     using batch = keep(tidy(() => condition.expand([rows, -1]).contiguous()));
     const signal = hooks.signal && { signal: hooks.signal };
-    for await (const column of sampleTokens(gpt, batch, { ...sampling, seed: seeds, ...signal })) {
+    for await (const column of sampleTokens(gpt, batch, { ...sampling, ...away, seed: seeds, ...signal })) {
       for (const [row, token] of column.entries()) tokens[row]?.push(token);
       const done = tokens[0]?.length ?? 0;
       hooks.onProgress?.({ candidates: start + rows, of: candidates, tokens: done, length: gpt.config.tokenCount });
     }
     const origin = (row: number, score: number): PictureOrigin => ({
-      prompt,
-      ...(blend && { blend }),
+      ...subjectOrigin(request),
       ...sampling,
-      model,
       seed: seeds[row] ?? seed,
       score,
     });
@@ -102,23 +108,31 @@ async function sample(
 
 async function search(
   networks: Networks,
-  condition: Tensor,
-  { prompt, blend, model, settings }: DrawRequest,
+  { condition, ...away }: Conditions,
+  request: DrawRequest,
   { signal }: DrawHooks,
 ): Promise<GeneratedPicture[]> {
-  const { count = 1, beams = 4, guidanceScale = 1 } = settings;
-  const found = await beamSearch(networks.gpt, condition, { beams, guidanceScale, ...(signal && { signal }) });
+  const { count = 1, beams = 4, guidanceScale = 1 } = request.settings;
+  const found = await beamSearch(networks.gpt, condition, { beams, guidanceScale, ...away, ...(signal && { signal }) });
   const tokens = found.slice(0, count).map((beam) => beam.tokens);
   const origin = (_: number, score: number): PictureOrigin => ({
-    prompt,
-    ...(blend && { blend }),
+    ...subjectOrigin(request),
     seed: 0,
     beams,
     guidanceScale,
     score,
-    model,
   });
   return await decode(networks, { tokens, condition, origin }, signal);
+}
+
+/** What a picture's origin has of the request, whatever draws it. */
+function subjectOrigin({
+  prompt,
+  blend,
+  negative,
+  model,
+}: DrawRequest): Pick<PictureOrigin, "prompt" | "blend" | "negativePrompt" | "model"> {
+  return { prompt, ...(blend && { blend }), ...(negative && { negativePrompt: negative.prompt }), model };
 }
 
 /** Pictures whose keys and values fit into half of the memory that is free. */

@@ -10,6 +10,8 @@ export type PictureOrigin = {
   prompt: string;
   /** What was blended in; the prompt has the rest of the weight. */
   blend?: readonly BlendOrigin[];
+  /** The sentence that guidance led away from. */
+  negativePrompt?: string;
   seed: number;
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;

@@ -27,6 +27,8 @@ type Drawable = { prompt: string } | { picture: string | Uint8Array };
 export type GenerateOptions = DrawSettings & {
   /** The rest of the weight, which must not be below 0, is that of what is drawn. */
   blend?: readonly Blend[];
+  /** A sentence that guidance leads away from; needs a `guidanceScale` other than 1. */
+  negativePrompt?: string;
   onProgress?: (progress: DrawProgress) => void;
   /** Ends a drawing within one token. */
   signal?: AbortSignal;
@@ -159,7 +161,11 @@ export class ClipGen {
 
   #subjectOf(part: Blend): Subject {
     if ("picture" in part) return part;
-    return { ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()), weight: part.weight };
+    return { ids: this.#idsOf(part.prompt), weight: part.weight };
+  }
+
+  #idsOf(prompt: string): number[] {
+    return tidy(() => this.clip.tokenize([prompt]).toNumbers());
   }
 
   /** The networks have changed: the next drawing starts a thread that knows them. */
@@ -189,7 +195,7 @@ export class ClipGen {
   }
 
   async #draw(drawn: Drawable, options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const { onProgress, signal, blend = [], ...settings } = options;
+    const { onProgress, signal, blend = [], negativePrompt, ...settings } = options;
     const rest = 1 - blend.reduce((sum, { weight }) => sum + checkWeight(weight), 0);
     if (rest < -1e-9)
       throw new RangeError(`the weights of blend add up to ${(1 - rest).toFixed(2)}, expected at most 1`);
@@ -197,6 +203,7 @@ export class ClipGen {
       subjects: [{ ...drawn, weight: Math.max(0, rest) }, ...blend].map((part) => this.#subjectOf(part)),
       prompt: "prompt" in drawn ? drawn.prompt : nameOf(drawn.picture),
       ...(blend.length > 0 && { blend: blend.map(originOf) }),
+      ...(negativePrompt !== undefined && { negative: { prompt: negativePrompt, ids: this.#idsOf(negativePrompt) } }),
       model: this.name,
       settings,
     };
