@@ -26,7 +26,7 @@ export type Retrieved = {
 
 /**
  * The closest of encoded pictures, each as it is and not mirrored or cropped. Where the set was written without its
- * pictures, the one that is found is decoded from its tokens.
+ * pictures, the one that is found is decoded from its tokens; the score is that of the picture before it was encoded.
  * @param condition (1, D)
  * @throws Error when the set has no pictures and there is no VQGAN
  */
