@@ -103,7 +103,7 @@ describe("optimising codes", () => {
     }
   });
 
-  test("gives the same for the same seed, whatever else is in the batch", async () => {
+  test("gives the same for the same seed, at first also in another batch", async () => {
     const both = withoutTime(await optimizeCodes(networks, conditions, { ...few, seed: 7 }));
     expect(withoutTime(await optimizeCodes(networks, conditions, { ...few, seed: 7 }))).toEqual(both);
     using second = tidy(() => conditions.narrow(0, 1, 1).contiguous());

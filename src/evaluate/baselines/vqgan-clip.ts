@@ -51,8 +51,9 @@ export type OptimizedPicture = {
 type Networks = { clip: Clip; vqgan: Vqgan };
 
 /**
- * Optimises a picture for each prompt. The same seed gives the same picture. CLIP and VQGAN should be in evaluation mode;
- * they stay as they are, and get no gradients.
+ * Optimises a picture for each prompt. The same call gives the same pictures; of another batch, the rounding may lead a
+ * picture elsewhere after some steps. CLIP and VQGAN should be in evaluation mode; they stay as they are, and get no
+ * gradients.
  * @param condition (B, D), L2-normalised
  * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
  */
