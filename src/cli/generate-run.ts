@@ -87,6 +87,12 @@ function drawingOptions(flags: DrawingFlags): GenerateOptions {
   };
   const blend = blendOf(flags);
   if (blend.length > 0) options.blend = blend;
+  if (flags.negative !== undefined) {
+    if (options.guidanceScale === 1) {
+      throw new UserError("--negative works through guidance, which is off: add --guidance 3, say");
+    }
+    options.negativePrompt = flags.negative;
+  }
   if (flags.beams !== undefined) options.beams = numberFlag("--beams", flags.beams, { least: 1, whole: true });
   return options;
 }

@@ -6,6 +6,7 @@ export type DrawingFlags = SamplingFlags & {
   output: string;
   number: string;
   candidates?: string;
+  negative?: string;
   beams?: string;
   blend?: string[];
   from?: string[];
@@ -45,6 +46,7 @@ function addDrawingFlags(command: Command): Command {
     .option("-n, --number <n>", "how many pictures", "1")
     .option("--candidates <n>", "how many to draw; CLIP picks the best of them (default: the number of pictures)");
   return addSamplingFlags(command)
+    .option("--negative <words>", "what to lead away from; needs --guidance, such as 3")
     .option("--beams <n>", "beam search in place of chance, with this many beams; 4 is usual")
     .option("--grid", "one PNG with all pictures side by side")
     .option("--json", "print what was written as JSON");

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { baselineCommand } from "./baseline.ts";
 import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -33,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   generateCommand(program);
   varyCommand(program);
   journeyCommand(program);
+  baselineCommand(program);
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);

@@ -74,12 +74,12 @@ export async function runReconstruct(files: string[], flags: PartsFlags): Promis
 }
 
 /** The CLIP of a model, or a CLIP alone, also a published one. */
-async function loadClip(given: string): Promise<Clip> {
+export async function loadClip(given: string): Promise<Clip> {
   return await Clip.fromPretrained(partOf(given, "clip"));
 }
 
 /** The VQGAN of a model, or a VQGAN alone, also a published one. */
-async function loadVqgan(given: string): Promise<Vqgan> {
+export async function loadVqgan(given: string): Promise<Vqgan> {
   return await Vqgan.fromPretrained(partOf(given, "vqgan"));
 }
 

@@ -140,7 +140,7 @@ export type Neighbour = { index: number; similarity: number };
 
 /** Of every picture the training picture whose features have the least angle to its own: what it may be a copy of. */
 export function nearestPictures(features: Tensor, training: Tensor): Neighbour[] {
-  requireFeatures(features, training);
+  requireFeatures(features, training, 1);
   return tidy(() => {
     const [own, others] = [normalize(features.to("float64")), normalize(training.to("float64"))];
     const [similarity, index] = own.matmul(others.t()).topk(1);
@@ -155,11 +155,12 @@ function spreadOf(values: readonly number[]): Spread {
   return { mean, std: Math.sqrt(variance) };
 }
 
-function requireFeatures(x: Tensor, y: Tensor): void {
-  const fits =
-    x.shape.length === 2 && y.shape.length === 2 && x.size(1) === y.size(1) && x.size(0) > 1 && y.size(0) > 1;
+/** @param least rows of each: a distribution needs 2 to have a spread */
+function requireFeatures(x: Tensor, y: Tensor, least = 2): void {
+  const areRows = x.shape.length === 2 && y.shape.length === 2 && x.size(1) === y.size(1);
+  const fits = areRows && x.size(0) >= least && y.size(0) >= least;
   if (!fits)
     throw new RangeError(
-      `features of two sets are (N, D) and (M, D), at least 2 each, not [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`,
+      `features of two sets are (N, D) and (M, D), at least ${least} each, not [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`,
     );
 }

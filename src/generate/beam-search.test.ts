@@ -5,7 +5,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { memoryFigures, setThreadCount } from "../tensor/engine.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { beamSearch, type Beam } from "./beam-search.ts";
+import { beamSearch, type Beam, type BeamSearchOptions } from "./beam-search.ts";
 
 // Networks this small lose more time to waiting for other threads than they gain.
 beforeAll(() => setThreadCount(1));
@@ -46,6 +46,18 @@ test.each([1, 2.5])(
     }
   },
 );
+
+test("beams are led away from a negative condition, for which no condition and the own one are special cases", async () => {
+  const gpt = tinyGpt({ codebookSize: 4, tokenCount: 3 }, 6).eval();
+  const condition = tinyConditions(1);
+  const search = async (options: BeamSearchOptions): Promise<number[][]> =>
+    (await beamSearch(gpt, condition, { beams: 10, ...options })).map(({ tokens }) => tokens);
+  const guided = await search({ guidanceScale: 2.5 });
+  expect(await search({ guidanceScale: 2.5, negative: tidy(() => condition.zerosLike()) })).toEqual(guided);
+  expect(await search({ guidanceScale: 2.5, negative: condition })).toEqual(await search({}));
+  expect(await search({ guidanceScale: 2.5, negative: tinyConditions(1, 6) })).not.toEqual(guided);
+  await expect(search({ negative: condition })).rejects.toThrow(/off at a guidanceScale of 1/);
+});
 
 test("few beams find what their definition says, and tell its probability", async () => {
   const gpt = tinyGpt({ codebookSize: 5, tokenCount: 4 }, 8).eval();

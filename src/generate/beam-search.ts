@@ -1,5 +1,5 @@
 import type { Gpt } from "../models/gpt.ts";
-import { cacheRows, nextLogits } from "../models/sampling.ts";
+import { cacheRows, negativeRows, nextLogits } from "../models/sampling.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -12,6 +12,8 @@ export type BeamSearchOptions = {
   beams?: number;
   /** Classifier-free guidance, as in sampling. 1 is off. */
   guidanceScale?: number;
+  /** (1, D): what guidance leads away from, as in sampling. */
+  negative?: Tensor;
   signal?: AbortSignal;
 };
 
@@ -19,7 +21,8 @@ export type BeamSearchOptions = {
  * The likeliest pictures that a search with this many beams finds, best first. No chance is involved.
  * There are fewer than asked only where there are fewer different pictures.
  * @param condition (1, D), L2-normalised
- * @throws RangeError when `beams` is no whole number from 1; the signal's reason when it is aborted
+ * @throws RangeError when `beams` is no whole number from 1, or a negative condition comes without guidance; the signal's
+ * reason when it is aborted
  */
 export async function beamSearch(gpt: Gpt, condition: Tensor, options: BeamSearchOptions = {}): Promise<Beam[]> {
   const { beams: width = 4, guidanceScale = 1, signal } = options;
@@ -28,16 +31,17 @@ export async function beamSearch(gpt: Gpt, condition: Tensor, options: BeamSearc
   }
   using cache = gpt.createCache(cacheRows(width, guidanceScale));
   using conditions = keep(tidy(() => condition.expand([width, -1]).contiguous()));
+  using negative = negativeRows(options, conditions);
   let beams: Beam[] = [{ tokens: [], logProbability: 0 }];
   for (let position = 0; position < gpt.config.tokenCount; position += 1) {
     signal?.throwIfAborted();
     beams = noGrad(() =>
       tidy(() => {
         const tokens = position === 0 ? [] : padded(beams, width).map((beam) => beam.tokens.at(-1) ?? 0);
-        const logits = nextLogits(gpt, { tokens, condition: conditions, position, cache, guidanceScale });
+        const logits = nextLogits(gpt, { tokens, condition: conditions, negative, position, cache, guidanceScale });
         const next = extend(beams, logits.logSoftmax(-1), width);
         const parents = padded(next, width).map(({ parent }) => parent);
-        // With guidance, the rows without a condition follow those with one.
+        // With guidance, the rows without a condition, or with the negative one, follow those with theirs.
         const rows = guidanceScale === 1 ? parents : [...parents, ...parents.map((parent) => parent + width)];
         cache.reorder(Tensor.from(rows, [rows.length], "int64").to(condition.device));
         return next.map(({ beam }) => beam);

@@ -2,18 +2,19 @@ import { noGrad } from "../tensor/autograd.ts";
 import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Networks } from "./decode.ts";
 import {
   checkSettings,
-  drawRows,
-  type DrawHooks,
-  type DrawSettings,
   drawPictures,
+  drawRows,
+  pictureOf,
+  samplingOf,
+  type DrawHooks,
   type DrawRequest,
-  type Networks,
-  type SubjectOrigin,
+  type DrawSettings,
 } from "./draw.ts";
 import { blendEmbeddings, embedSubject, type Subject } from "./embed.ts";
-import type { GeneratedPicture } from "./picture.ts";
+import type { GeneratedPicture, PictureOrigin } from "./picture.ts";
 import { slerpShare } from "./slerp.ts";
 import { smoothPath } from "./smooth-path.ts";
 
@@ -54,8 +55,15 @@ export async function drawJourney(
   try {
     using all = keep(tidy(() => conditions.repeat([candidates, 1]))); // (candidates · frames, D)
     const seeds = Array.from({ length: candidates * frames }, (_, row) => seed + Math.floor(row / frames));
-    const subject = (row: number): SubjectOrigin => originOf(stops, places[row % frames]);
-    const drawn = await drawRows(networks, { conditions: all, seeds, subject, model, settings }, hooks);
+    const origin = (row: number): Omit<PictureOrigin, "seed" | "score"> => ({
+      ...originOf(stops, places[row % frames]),
+      ...samplingOf(settings),
+      model,
+    });
+    const drawn: GeneratedPicture[] = [];
+    for await (const rows of drawRows(networks, { conditions: all, seeds, settings }, hooks)) {
+      for (const row of rows) drawn.push(pictureOf(networks, row, origin(drawn.length)));
+    }
     return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
   } finally {
     conditions.dispose();
@@ -108,7 +116,7 @@ function placesOf(embeddings: readonly (readonly number[])[], frames: number): P
 }
 
 /** A frame is a blend, and `generate` draws it again as one. */
-function originOf(stops: readonly Stop[], place: Place | undefined): SubjectOrigin {
+function originOf(stops: readonly Stop[], place: Place | undefined): Pick<PictureOrigin, "prompt" | "blend"> {
   const [from, to] = stops.slice(place?.from ?? 0);
   const weight = place?.share ?? 0;
   const prompt = from?.name ?? "";

@@ -6,10 +6,14 @@ export type BlendOrigin = { prompt: string; weight: number } | { picture: string
 
 /** Everything that is needed to draw a picture again; it travels inside the PNG. */
 export type PictureOrigin = {
+  /** What the picture comes from, where it is not the GPT: codes that were optimised, or a picture that was found. */
+  method?: "vqgan-clip" | "retrieval";
   /** The sentence, or the picture's file that was varied. */
   prompt: string;
   /** What was blended in; the prompt has the rest of the weight. */
   blend?: readonly BlendOrigin[];
+  /** The sentence that guidance led away from. */
+  negativePrompt?: string;
   seed: number;
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;
@@ -17,7 +21,14 @@ export type PictureOrigin = {
   temperature?: number;
   topK?: number;
   topP?: number;
-  guidanceScale: number;
+  /** Of sampling and beam search. */
+  guidanceScale?: number;
+  /** Of VQGAN-CLIP. */
+  steps?: number;
+  cutouts?: number;
+  lr?: number;
+  /** Of retrieval: the picture that was found. */
+  source?: string;
   /** Set when beam search drew the picture; no chance is involved then. */
   beams?: number;
   model: string;

@@ -96,6 +96,24 @@ describe("drawing", () => {
     await expect(model.generate(prompt, { blend: negative })).rejects.toThrow(/weight of blend is -1/);
   });
 
+  test.each<GenerateOptions>([{}, { beams: 2 }])(
+    "leads away from a negative prompt, and tells it (%j)",
+    async (options) => {
+      const draw = async (more: GenerateOptions): Promise<GeneratedPicture | undefined> =>
+        (await model.generate(prompt, { ...options, ...more, seed: 3 }))[0];
+      const plain = await draw({});
+      const same = await draw({ guidanceScale: 6, negativePrompt: prompt });
+      expect(same?.tokens).toEqual(plain?.tokens);
+      expect(plain?.origin).not.toHaveProperty("negativePrompt");
+      const away = await draw({ guidanceScale: 6, negativePrompt: "a blue star on a white background" });
+      expect(away?.tokens).not.toEqual((await draw({ guidanceScale: 6 }))?.tokens);
+      const inside: unknown = JSON.parse(readPngText((await away?.toPng()) ?? new Uint8Array())["clip-gen"] ?? "");
+      expect(inside).toEqual(away?.origin);
+      expect(inside).toMatchObject({ prompt, negativePrompt: "a blue star on a white background", guidanceScale: 6 });
+      await expect(draw({ negativePrompt: "a blue star" })).rejects.toThrow(/works through guidance, which is off/);
+    },
+  );
+
   test("a score is the cosine of the words and the picture as it is saved", async () => {
     const [picture] = await model.generate(prompt);
     using words = model.embedText([prompt]);

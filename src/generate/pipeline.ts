@@ -29,6 +29,8 @@ export type Drawable = { prompt: string } | { picture: string | Uint8Array };
 export type GenerateOptions = DrawSettings & {
   /** The rest of the weight, which must not be below 0, is that of what is drawn. */
   blend?: readonly Blend[];
+  /** A sentence that guidance leads away from; needs a `guidanceScale` other than 1. */
+  negativePrompt?: string;
   onProgress?: (progress: DrawProgress) => void;
   /** Ends a drawing within one token. */
   signal?: AbortSignal;
@@ -180,7 +182,11 @@ export class ClipGen {
 
   #subjectOf(part: Blend): Subject {
     if ("picture" in part) return part;
-    return { ids: tidy(() => this.clip.tokenize([part.prompt]).toNumbers()), weight: part.weight };
+    return { ids: this.#idsOf(part.prompt), weight: part.weight };
+  }
+
+  #idsOf(prompt: string): number[] {
+    return tidy(() => this.clip.tokenize([prompt]).toNumbers());
   }
 
   /** The networks have changed: the next drawing starts a thread that knows them. */
@@ -210,7 +216,7 @@ export class ClipGen {
   }
 
   async #draw(drawn: Drawable, options: GenerateOptions): Promise<GeneratedPicture[]> {
-    const { onProgress, signal, blend = [], ...settings } = options;
+    const { onProgress, signal, blend = [], negativePrompt, ...settings } = options;
     const rest = 1 - blend.reduce((sum, { weight }) => sum + checkWeight(weight), 0);
     if (rest < -1e-9)
       throw new RangeError(`the weights of blend add up to ${(1 - rest).toFixed(2)}, expected at most 1`);
@@ -218,6 +224,7 @@ export class ClipGen {
       subjects: [{ ...drawn, weight: Math.max(0, rest) }, ...blend].map((part) => this.#subjectOf(part)),
       prompt: promptOf(drawn),
       ...(blend.length > 0 && { blend: blend.map(originOf) }),
+      ...(negativePrompt !== undefined && { negative: { prompt: negativePrompt, ids: this.#idsOf(negativePrompt) } }),
       model: this.name,
       settings,
     };

@@ -165,8 +165,11 @@ export class GumbelQuantizer extends Module {
   }
 }
 
-/** The code with the smallest ‖z − e‖² = ‖z‖² + ‖e‖² − 2 z·e for every row; ‖z‖² is the same for all codes and left out. */
-function nearestCodes(latents: Tensor, codebook: Tensor): Tensor {
+/**
+ * The code with the smallest ‖z − e‖² = ‖z‖² + ‖e‖² − 2 z·e for every row; ‖z‖² is the same for all codes and left out.
+ * Latents (N, C) and codebook (K, C) → (N) int64
+ */
+export function nearestCodes(latents: Tensor, codebook: Tensor): Tensor {
   return tidy(() => {
     const lengths = codebook.square().sum(1); // (K)
     const transposed = codebook.t();

@@ -29,7 +29,7 @@ function naive(gpt: Gpt, condition: Tensor, options: SampleOptions & { seed: num
       tidy(() => {
         const known = Tensor.from(tokens, [1, tokens.length], "int64");
         const last = (embedding: Tensor): Tensor => gpt.forward(known, embedding).select(1, -1);
-        const free = last(condition.zerosLike());
+        const free = last(options.negative ?? condition.zerosLike());
         const logits = free.add(last(condition).sub(free).mul(guidanceScale));
         if (temperature === 0) {
           tokens.push(logits.argmax(-1).item());
@@ -97,6 +97,56 @@ describe("cached generation equals naive generation, token for token", () => {
     expect(tidy(() => cache.seen(0).map(({ dtype }) => dtype))).toEqual(["bfloat16", "bfloat16"]);
     const one = condition.narrow(0, 0, 1);
     expect(rowsOf(await half.sample(one, { temperature: 0 }))).toEqual([naive(half, one, { temperature: 0, seed: 0 })]);
+  });
+});
+
+describe("a negative condition", () => {
+  const gpt = tinyGpt().eval();
+  const condition = tinyConditions(3);
+  const other = tinyConditions(3, 6);
+  const draw = async (options: SampleOptions): Promise<number[][]> =>
+    rowsOf(await gpt.sample(condition, { topP: 1, seed: 10, ...options }));
+
+  test("is led away from as its definition says, one for all rows or one for each", async () => {
+    const rows = [0, 1, 2].map((row) => ({ row, own: other.narrow(0, row, 1) }));
+    const naively = (negatives: readonly Tensor[]): number[][] =>
+      rows.map(({ row }) => {
+        const options = {
+          topP: 1,
+          seed: 10 + row,
+          guidanceScale: 3,
+          ...(negatives[row] && { negative: negatives[row] }),
+        };
+        return naive(gpt, condition.narrow(0, row, 1), options);
+      });
+    const first = other.narrow(0, 0, 1);
+    const each = await draw({ guidanceScale: 3, negative: other });
+    expect(each).toEqual(naively(rows.map(({ own }) => own)));
+    const one = await draw({ guidanceScale: 3, negative: first });
+    expect(one).toEqual(naively([first, first, first]));
+    expect(one.slice(1)).not.toEqual(each.slice(1));
+    expect(each).not.toEqual(await draw({ guidanceScale: 3 }));
+  });
+
+  test("that is the free one gives plain guidance", async () => {
+    const negative = tidy(() => gpt.freeCondition(condition));
+    expect(await draw({ guidanceScale: 3, negative })).toEqual(await draw({ guidanceScale: 3 }));
+  });
+
+  test("that is the condition itself gives what is drawn without guidance", async () => {
+    const plain = await draw({});
+    expect(await draw({ guidanceScale: 3, negative: condition })).toEqual(plain);
+    expect(await draw({ guidanceScale: 3 })).not.toEqual(plain);
+  });
+
+  test("is refused without guidance and in another shape, and keeps no tensors", async () => {
+    await expect(draw({ negative: other })).rejects.toThrow(/guidance, which is off at a guidanceScale of 1/);
+    const two = tinyConditions(2);
+    const wrong = "the negative condition is [2, 8], expected [3, 8] or one row of it";
+    await expect(draw({ guidanceScale: 2, negative: two })).rejects.toThrow(wrong);
+    const before = await settledTensors();
+    using _ = await gpt.sample(condition, { guidanceScale: 2, negative: other });
+    expect(memoryFigures().tensors).toBe(before + 1);
   });
 });
 

@@ -1,6 +1,6 @@
 import { cat, drawTokens } from "../tensor/functions.generated.ts";
 import { noGrad } from "../tensor/autograd.ts";
-import { tidy } from "../tensor/scope.ts";
+import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Random } from "../random.ts";
 import type { Gpt } from "./gpt.ts";
@@ -15,6 +15,11 @@ export type SampleOptions = {
   topP?: number;
   /** Classifier-free guidance: logits = without + scale · (with − without). 1 is off. */
   guidanceScale?: number;
+  /**
+   * A condition that guidance leads away from, in place of none: logits = negative + scale · (with − negative). Of the
+   * condition's shape, or one row for all of them.
+   */
+  negative?: Tensor;
   /** One seed for each row of the condition, or the first of consecutive ones. Default 0. */
   seed?: number | readonly number[];
   signal?: AbortSignal;
@@ -35,6 +40,7 @@ export async function* sampleTokens(
   checkOptions(options);
   const { guidanceScale = 1 } = options;
   const batch = condition.size(0);
+  using negative = negativeRows(options, condition);
   const randoms = seedsOf(options.seed ?? 0, batch).map((seed) => new Random(seed));
   using cache = gpt.createCache(cacheRows(batch, guidanceScale));
   let tokens: number[] = [];
@@ -42,7 +48,9 @@ export async function* sampleTokens(
     options.signal?.throwIfAborted();
     const draws = randoms.map((random) => random.next());
     tokens = noGrad(() =>
-      tidy(() => draw(nextLogits(gpt, { tokens, condition, position, cache, guidanceScale }), draws, options)),
+      tidy(() =>
+        draw(nextLogits(gpt, { tokens, condition, negative, position, cache, guidanceScale }), draws, options),
+      ),
     );
     yield tokens;
     // Lets signals and other tasks in between two positions.
@@ -56,11 +64,35 @@ export type SampleStep = {
   tokens: readonly number[];
   /** (B, D) */
   condition: Tensor;
+  /** (B, D), see `negativeRows`; without it guidance leads away from no condition. */
+  negative?: Tensor | undefined;
   position: number;
   /** With `cacheRows` rows. */
   cache: KvCache;
   guidanceScale: number;
 };
+
+/**
+ * The negative condition, a row for each of the condition's. Dispose of the tensor when done.
+ * @throws RangeError when guidance is off, or when the shapes do not agree
+ */
+export function negativeRows(
+  { negative, guidanceScale = 1 }: Pick<SampleOptions, "negative" | "guidanceScale">,
+  condition: Tensor,
+): Tensor | undefined {
+  if (!negative) return undefined;
+  if (guidanceScale === 1) {
+    throw new RangeError("a negative prompt works through guidance, which is off at a guidanceScale of 1; try 3");
+  }
+  const [rows, ...width] = negative.shape;
+  const [batch, ...wanted] = condition.shape;
+  if ((rows !== 1 && rows !== batch) || String(width) !== String(wanted)) {
+    throw new RangeError(
+      `the negative condition is [${negative.shape.join(", ")}], expected [${condition.shape.join(", ")}] or one row of it`,
+    );
+  }
+  return keep(tidy(() => negative.expand(condition.shape).contiguous().to(condition.dtype)));
+}
 
 /** Rows of the cache for a batch: guidance also computes every picture without its condition. */
 export function cacheRows(batch: number, guidanceScale: number): number {
@@ -68,20 +100,22 @@ export function cacheRows(batch: number, guidanceScale: number): number {
 }
 
 /** Logits (B, V) of the next token, guided where the scale is not 1. */
-export function nextLogits(gpt: Gpt, { guidanceScale, ...step }: SampleStep): Tensor {
+export function nextLogits(gpt: Gpt, { guidanceScale, negative, ...step }: SampleStep): Tensor {
   if (guidanceScale === 1) return lastLogits(gpt, step);
-  // The second half of the batch sees no condition.
+  // The second half of the batch sees no condition, or the negative one.
   const logits = lastLogits(gpt, {
     ...step,
     tokens: [...step.tokens, ...step.tokens],
-    condition: cat([step.condition, gpt.freeCondition(step.condition)]),
+    condition: cat([step.condition, negative ?? gpt.freeCondition(step.condition)]),
   });
-  const [given, free] = logits.chunk(2);
-  if (!given || !free) throw new Error("chunk gave fewer than two parts");
-  return free.lerp(given, guidanceScale);
+  const [given, away] = logits.chunk(2);
+  if (!given || !away) throw new Error("chunk gave fewer than two parts");
+  return away.lerp(given, guidanceScale);
 }
 
-function lastLogits(gpt: Gpt, { tokens, condition, position, cache }: Omit<SampleStep, "guidanceScale">): Tensor {
+type Pass = Omit<SampleStep, "guidanceScale" | "negative">;
+
+function lastLogits(gpt: Gpt, { tokens, condition, position, cache }: Pass): Tensor {
   const shape = [condition.size(0), tokens.length / condition.size(0)];
   const known = Tensor.from(tokens, shape, "int64").to(condition.device);
   return gpt

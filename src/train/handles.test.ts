@@ -30,7 +30,8 @@ test("20 drawings leave no tensor behind", async () => {
     { count: 2, candidates: 3, batchSize: 2 },
     { guidanceScale: 2, topK: 4 },
     { beams: 2 },
-    { beams: 2, guidanceScale: 2 },
+    { guidanceScale: 2, negativePrompt: "a blue star" },
+    { beams: 2, guidanceScale: 2, negativePrompt: "" },
     { temperature: 0 },
   ];
   const drawAll = async (): Promise<void> => {

@@ -84,6 +84,7 @@ export const arithmetic: OperatorCases = {
   ],
   sigmoid: [{ inputs: [[0, 2]], run: (x) => x.sigmoid(), expected: [0.5, 0.8807970779778823] }],
   tanh: [{ inputs: [[0, 1]], run: (x) => x.tanh(), expected: [0, 0.7615941559557649] }],
+  asin: [{ inputs: [[0.5, -0.8]], run: (x) => x.asin(), expected: [Math.PI / 6, -0.9272952180016122] }],
   relu: [{ inputs: [[-1, 2]], run: (x) => x.relu(), expected: [0, 2] }],
   gelu: [
     { inputs: [[1, -1]], run: (x) => x.gelu(), expected: [0.8413447460685429, -0.15865525393145707] },
