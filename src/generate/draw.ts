@@ -1,21 +1,10 @@
-import { freemem } from "node:os";
-import { fromPixels } from "../data/batches.ts";
-import type { Clip } from "../models/clip.ts";
-import { clipInput } from "../models/clip-images.ts";
-import type { Gpt } from "../models/gpt.ts";
-import { KvCache } from "../models/kv-cache.ts";
-import { cacheRows, sampleTokens, type SampleOptions } from "../models/sampling.ts";
-import type { Vqgan } from "../models/vqgan.ts";
-import { normalize } from "../nn/functional.ts";
-import { noGrad } from "../tensor/autograd.ts";
+import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import { keep, tidy } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
+import { decodeTokens, rowsThatFit, type Networks } from "./decode.ts";
 import { embedSubjects, type Subject } from "./embed.ts";
 import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
-
-/** The networks that draw together. */
-export type Networks = { clip: Clip; vqgan: Vqgan; gpt: Gpt };
 
 /** What to draw, as it also goes to another thread. */
 export type DrawRequest = {
@@ -46,10 +35,6 @@ export type DrawHooks = {
   onProgress?: ((progress: DrawProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 };
-
-const MOST_ROWS = 64;
-/** Pictures that the VQGAN decodes at once: its feature maps of more leave the processor's caches. */
-const DECODED_AT_ONCE = 8;
 
 /**
  * Draws pictures on this thread; between two tokens, and between a few pictures, its event loop gets a turn.
@@ -121,52 +106,27 @@ async function search(
   return await decode(networks, { tokens, condition, origin }, signal);
 }
 
-/** Pictures whose keys and values fit into half of the memory that is free. */
-function rowsThatFit(gpt: Gpt, guidanceScale: number): number {
-  const { layers, width } = gpt.config;
-  const bytesPerNumber = gpt.computeDtype === "float32" ? 4 : 2;
-  const row = KvCache.bytesPerRow({ layers, width, length: gpt.positions, bytesPerNumber });
-  return Math.max(1, Math.min(MOST_ROWS, Math.floor(freemem() / 2 / (row * cacheRows(1, guidanceScale)))));
-}
-
 type Drawn = {
   tokens: readonly (readonly number[])[];
   condition: Tensor;
   origin: (row: number, score: number) => PictureOrigin;
 };
 
-/** Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation. */
 async function decode(
-  { clip, vqgan }: Networks,
+  networks: Networks,
   { tokens, condition, origin }: Drawn,
   signal: AbortSignal | undefined,
 ): Promise<GeneratedPicture[]> {
-  const side = vqgan.tokenGrid();
-  const size = vqgan.config.resolution;
-  const bytes = size * size * 3;
-  const pictures: GeneratedPicture[] = [];
-  for (let start = 0; start < tokens.length; start += DECODED_AT_ONCE) {
-    signal?.throwIfAborted();
-    const rows = tokens.slice(start, start + DECODED_AT_ONCE);
-    const { pixels, scores } = noGrad(() =>
-      tidy(() => {
-        const indices = Tensor.from(rows.flat(), [rows.length, side, side], "int64").to(condition.device);
-        const images = vqgan.decode(indices).clamp(-1, 1);
-        const seen = normalize(clip.encodeImage(clipInput(images, clip.config)));
-        return { pixels: fromPixels(images), scores: seen.matmul(condition.t()).flatten().toNumbers() };
-      }),
-    );
-    for (const [i, row] of rows.entries()) {
-      const own = pixels.slice(i * bytes, (i + 1) * bytes);
-      const score = scores[i] ?? Number.NaN;
-      pictures.push(new GeneratedPicture({ pixels: own, size, tokens: row, origin: origin(start + i, score) }));
-    }
-    await new Promise((resume) => setImmediate(resume));
-  }
-  return pictures;
+  const size = networks.vqgan.config.resolution;
+  const decoded = await decodeTokens(networks, { tokens, condition }, signal);
+  return decoded.map(
+    ({ pixels, score }, row) =>
+      new GeneratedPicture({ pixels, size, tokens: tokens[row] ?? [], origin: origin(row, score) }),
+  );
 }
 
-function checkSettings({ count = 1, candidates = count, batchSize = 1, seed = 0 }: DrawSettings): void {
+/** Throws a RangeError for a setting that is out of its range. */
+export function checkSettings({ count = 1, candidates = count, batchSize = 1, seed = 0 }: DrawSettings): void {
   for (const [name, value] of Object.entries({ count, candidates, batchSize })) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`${name} is ${value}, expected a whole number from 1`);

@@ -1,7 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { shareState } from "../nn/share.ts";
 import { threadCount } from "../tensor/engine.ts";
-import type { DrawHooks, DrawRequest, Networks } from "./draw.ts";
+import type { Networks } from "./decode.ts";
+import type { DrawHooks, DrawRequest } from "./draw.ts";
 import { GeneratedPicture } from "./picture.ts";
 import type { FromWorker, SharedNetwork, ToWorker, WorkerData } from "./worker.ts";
 
