@@ -1,0 +1,76 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import { clipScores, rPrecision } from "./clip-score.ts";
+import { figure, meanOf, tooFew, type Figure } from "./figure.ts";
+
+export type Agreement = {
+  figures: Figure[];
+  /** CLIPScore of every drawing; nothing where they were drawn from pictures. */
+  drawings: number[];
+  /** CLIPScore of every picture with its own caption, where there are captions. */
+  pictures: number[];
+};
+
+/**
+ * How well drawings fit their sentences, and for comparison how well the pictures do that the sentences belong to.
+ * All of them are embeddings by the CLIP that judges.
+ * @param sets.texts (N, D) of the sentences that were drawn; none where there were none
+ * @param sets.drawings (N, D)
+ * @param sets.pictures (N, D) of the pictures that the sentences belong to, where they do
+ */
+export function captionFigures(sets: {
+  texts: Tensor | undefined;
+  drawings: Tensor;
+  pictures: Tensor | undefined;
+  judge: string;
+}): Agreement {
+  const { texts, drawings, pictures, judge } = sets;
+  const unless = texts ? undefined : "the drawings were drawn from pictures, not from sentences";
+  const scores = {
+    drawings: texts ? clipScores(drawings, texts) : [],
+    pictures: texts && pictures ? clipScores(pictures, texts) : [],
+  };
+  const noPictures = unless ?? (pictures ? undefined : "the sentences do not belong to the pictures");
+  const precision = (images: Tensor | undefined): number => (texts && images ? rPrecision(images, texts) : Number.NaN);
+  const count = drawings.size(0);
+  const figures = [
+    figure(
+      {
+        name: "clip_score",
+        label: "CLIPScore",
+        meaning: `How well the drawings fit their sentences in the eyes of ${judge}: 2.5 times the cosine.`,
+        better: "higher",
+      },
+      () => meanOf(scores.drawings),
+      { unless },
+    ),
+    figure(
+      {
+        name: "clip_score_of_pictures",
+        label: "… of the pictures",
+        meaning: "The same of the real pictures with their captions: what can be expected.",
+      },
+      () => meanOf(scores.pictures),
+      { unless: noPictures },
+    ),
+    figure(
+      {
+        name: "r_precision",
+        label: "R-precision",
+        meaning: `The share of drawings that fit their own sentence better than any other of the ${count}.`,
+        better: "higher",
+      },
+      () => precision(drawings),
+      { unless: unless ?? tooFew(2, { drawings: count }) },
+    ),
+    figure(
+      {
+        name: "r_precision_of_pictures",
+        label: "… of the pictures",
+        meaning: "The same of the real pictures with their captions: what can be expected.",
+      },
+      () => precision(pictures),
+      { unless: noPictures ?? tooFew(2, { drawings: count }) },
+    ),
+  ];
+  return { figures, ...scores };
+}
