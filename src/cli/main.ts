@@ -5,6 +5,7 @@ import { doctorCommand } from "./doctor.ts";
 import { downloadCommand } from "./download.ts";
 import { encodeCommand } from "./encode.ts";
 import { reportError } from "./errors.ts";
+import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
@@ -31,6 +32,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   encodeCommand(program);
   generateCommand(program);
   varyCommand(program);
+  evaluateCommand(program);
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);

@@ -32,8 +32,7 @@ export function frechetFigure({ by, real, made, what, prefix = "" }: Sets, blur 
     () => Math.max(0, frechetDistance(real, made)),
     {
       unless: tooFew(2, { pictures: real.size(0), [what]: made.size(0) }),
-      note:
-        count <= dims ? `too high: ${count} pictures for ${dims} features; compare with figures of as many` : undefined,
+      note: count <= dims ? `too high, as ${count} pictures are few for ${dims} features` : undefined,
     },
   );
 }

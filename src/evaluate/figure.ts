@@ -50,3 +50,16 @@ export function quantile(values: readonly number[], share: number): number {
   const [below, above] = [sorted[Math.floor(place)] ?? Number.NaN, sorted[Math.ceil(place)] ?? Number.NaN];
   return below + (above - below) * (place - Math.floor(place));
 }
+
+/** `21.34 dB`, `0.4312`, `3.1e-5`; `–` where there is no value. */
+export function formatFigure(shown: Figure): string {
+  if ("leftOut" in shown) return "–";
+  const spread = shown.std === undefined ? "" : ` ± ${formatNumber(shown.std)}`;
+  return `${formatNumber(shown.value)}${spread}${shown.unit === undefined ? "" : ` ${shown.unit}`}`;
+}
+
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && size < 0.001) return value.toExponential(1);
+  return value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
+}
