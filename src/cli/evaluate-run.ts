@@ -100,6 +100,8 @@ async function picturesOf(paths: readonly string[], from: DrawFrom): Promise<Pic
   try {
     return await findPairs(paths);
   } catch (error) {
+    // Where there are pictures, it is the captions that are wrong.
+    await findPictures(paths);
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError(`${reason}; or give --prompts with sentences, or --from pictures`, { cause: error });
   }

@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { clipScores, rPrecision } from "./clip-score.ts";
-import { figure, meanOf, tooFew, type Figure } from "./figure.ts";
+import { figure, formatNumber, meanOf, tooFew, type Figure } from "./figure.ts";
 
 export type Agreement = {
   figures: Figure[];
@@ -56,7 +56,7 @@ export function captionFigures(sets: {
       {
         name: "r_precision",
         label: "R-precision",
-        meaning: `The share of drawings that fit their own sentence better than any other of the ${count}.`,
+        meaning: `The share of drawings that fit their own sentence better than any other of the ${count}; by chance ${formatNumber(1 / count)}.`,
         better: "higher",
       },
       () => precision(drawings),

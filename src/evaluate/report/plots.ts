@@ -44,7 +44,7 @@ export function histogram(
     return html`<g class="bar ${style}">${rects}</g>`;
   });
   const y = [0, top / 2, top].map((share) => ({ at: share / top, label: `${Math.round(share * 100)} %` }));
-  const x = [low, (low + high) / 2, high].map((value, i) => ({ at: i / 2, label: formatNumber(value) }));
+  const x = [low, (low + high) / 2, high].map((value, i) => ({ at: i / 2, label: tickLabel(value) }));
   return frame({ x, y, axis, content: bars, legend: shown });
 }
 
@@ -66,7 +66,7 @@ export function blurPlot(curve: Series & { points: readonly { radius: number; di
     at: points.length === 1 ? 0.5 : i / (points.length - 1),
     label: String(radius),
   }));
-  const y = [0, 0.5, 1].map((at) => ({ at, label: formatNumber(at * high) }));
+  const y = [0, 0.5, 1].map((at) => ({ at, label: tickLabel(at * high) }));
   const content = [html`<g class="line ${style}"><polyline points="${line}" />${dots}</g>`];
   return frame({ x, y, axis: "radius of the blur in pixels", content, legend: [] });
 }
@@ -92,7 +92,9 @@ function frame(plot: {
   });
   const ticks = plot.x.map(({ at, label }) => {
     const x = (MARGIN.left + at * INNER.width).toFixed(1);
-    return html`<text x="${x}" y="${bottom + 15}" text-anchor="middle">${label}</text>`;
+    // The last label would reach over the edge.
+    const anchor = at === 1 && label.length > 2 ? "end" : "middle";
+    return html`<text x="${x}" y="${bottom + 15}" text-anchor="${anchor}">${label}</text>`;
   });
   const legend =
     plot.legend.length < 2
@@ -106,6 +108,10 @@ function frame(plot: {
         ${plot.axis}
       </text></svg
     >${legend}`;
+}
+
+function tickLabel(value: number): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 /** Limits that are round numbers around these. */
