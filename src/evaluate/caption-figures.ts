@@ -1,3 +1,5 @@
+import { normalize } from "../nn/functional.ts";
+import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { clipScores, rPrecision } from "./clip-score.ts";
 import { figure, formatNumber, meanOf, tooFew, type Figure } from "./figure.ts";
@@ -73,4 +75,34 @@ export function captionFigures(sets: {
     ),
   ];
   return { figures, ...scores };
+}
+
+/**
+ * The same for drawings that were drawn from pictures' own embeddings: how like its source each is.
+ * @param sets.drawings (N, D)
+ * @param sets.sources (N, D)
+ */
+export function sourceFigures({ drawings, sources }: { drawings: Tensor; sources: Tensor }): Figure[] {
+  const count = drawings.size(0);
+  return [
+    figure(
+      {
+        name: "source_similarity",
+        label: "Likeness to the source",
+        meaning: "How like the picture that it was drawn from a drawing is (cosine), in the mean.",
+        better: "higher",
+      },
+      () => tidy(() => normalize(drawings).mul(normalize(sources)).sum([1]).mean().item()),
+    ),
+    figure(
+      {
+        name: "source_precision",
+        label: "Source found",
+        meaning: `The share of drawings that are more like their own source than like any other of the ${count}; by chance ${formatNumber(1 / count)}.`,
+        better: "higher",
+      },
+      () => rPrecision(drawings, sources),
+      { unless: tooFew(2, { drawings: count }) },
+    ),
+  ];
 }

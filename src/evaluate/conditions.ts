@@ -15,20 +15,20 @@ export type Subjects = {
   names: readonly string[];
   /** None where pictures are drawn from. */
   sentences: readonly string[] | undefined;
-  /** Whether sentence i belongs to picture i. */
-  ofPictures: boolean;
+  /** Whether sentence i belongs to picture i, or is the picture. */
+  paired: boolean;
 };
 
 /** @throws RangeError where there is nothing to draw from */
 export function subjectsOf(pictures: PictureSet, from: DrawFrom): Subjects {
-  if (from === "pictures") return { names: pictures.names, sentences: undefined, ofPictures: false };
+  if (from === "pictures") return { names: pictures.names, sentences: undefined, paired: true };
   if (from !== "captions") {
     if (from.prompts.length === 0) throw new RangeError("there is no sentence to draw");
-    return { names: from.prompts, sentences: from.prompts, ofPictures: false };
+    return { names: from.prompts, sentences: from.prompts, paired: false };
   }
   const captions = pictures.captions?.flatMap(([first]) => (first === undefined ? [] : [first])) ?? [];
   if (captions.length < pictures.count) throw new RangeError("the pictures have no captions to draw from");
-  return { names: captions, sentences: captions, ofPictures: true };
+  return { names: captions, sentences: captions, paired: true };
 }
 
 /** The embeddings that a model draws from: (N, D). Dispose of it when done. */

@@ -85,6 +85,9 @@ describe("evaluating a model", () => {
     const seen = await evaluate(model, { pictures: bare, from: "pictures" });
     expect(leftOut(all(seen).get("clip_score"))).toMatch(/from pictures/);
     expect(seen.drawings[0]?.prompt).toBe(pictures.names[0]);
+    expect(Math.abs(value(all(seen).get("source_similarity")))).toBeLessThanOrEqual(1);
+    expect(value(all(seen).get("source_precision"))).toBeGreaterThanOrEqual(0);
+    expect(words.has("source_similarity")).toBe(false);
     await expect(evaluate(model, { pictures: bare })).rejects.toThrow(/no captions/);
   });
 

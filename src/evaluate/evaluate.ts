@@ -7,7 +7,7 @@ import type { Inception } from "../models/inception.ts";
 import type { Lpips } from "../models/lpips.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { captionFigures } from "./caption-figures.ts";
+import { captionFigures, sourceFigures } from "./caption-figures.ts";
 import { compareSets, inceptionScoreFigure, type BlurCurve } from "./compare.ts";
 import { conditionsOf, embedAll, subjectsOf, type DrawFrom } from "./conditions.ts";
 import { findCopies, type Copies, type Nearest } from "./copies.ts";
@@ -45,6 +45,8 @@ export type Evaluation = {
   /** As many (size, size, 3) RGB bytes as pictures, and how close each is in dB. */
   reconstruction: { images: Uint8Array; psnr: readonly number[] };
   drawings: EvaluatedDrawing[];
+  /** Whether drawing i is of the sentence of picture i, or of the picture itself. */
+  paired: boolean;
   figures: { reconstruction: Figure[]; drawings: Figure[]; copies: Figure[] };
   blur: BlurCurve[];
   /** CLIPScores of the pictures, where they have the sentences that were drawn. */
@@ -79,7 +81,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     ...options.draw,
     signal,
     onProgress: ({ candidates, of, tokens, length }) => {
-      if (tokens === length) onProgress?.("drawing", candidates, of);
+      onProgress?.(`drawing ${candidates} of ${of}, token`, tokens, length);
     },
   });
   const seconds = (performance.now() - started) / 1000 / drawn.length;
@@ -100,7 +102,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
   const agreement = captionFigures({
     texts: texts ?? undefined,
     drawings: ofDrawings,
-    pictures: subjects.ofPictures ? ofPictures : undefined,
+    pictures: subjects.paired ? ofPictures : undefined,
     judge: options.judge ? "a CLIP that was trained apart" : "the model's own CLIP",
   });
   const copies = options.training
@@ -125,6 +127,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
       clipScore: agreement.drawings[i],
       nearest: copies?.drawings[i],
     })),
+    paired: subjects.paired,
     figures: {
       reconstruction: [...reconstruction.figures, ...(byInception?.reconstruction ?? []), ...byClip.reconstruction],
       drawings: [
@@ -132,6 +135,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
         ...byClip.drawings,
         ...(byInception ? [] : [inceptionScoreFigure(undefined)]),
         ...agreement.figures,
+        ...(subjects.sentences ? [] : sourceFigures({ drawings: ofDrawings, sources: ofPictures })),
         timeFigure(seconds),
       ],
       copies: copies?.figures ?? [],

@@ -169,24 +169,24 @@ function plots({ blur, drawings, pictureScores, heldOut }: Evaluation): Html {
   return html`<div class="plots">${[...curves, ...histograms]}</div>`;
 }
 
-function besideDrawings({ drawings, pictureScores }: Evaluation): string {
+function besideDrawings({ drawings, paired }: Evaluation): string {
   const parts = [
-    ...(pictureScores.length > 0 ? ["the picture that has this caption"] : []),
+    ...(paired ? ["the picture that it is of"] : []),
     ...(drawings.some(({ nearest }) => nearest) ? ["the training picture that it is most like"] : []),
   ];
   return parts.length === 0 ? "nothing, as neither captions nor the training are known" : parts.join(", and ");
 }
 
 async function drawingCards(
-  { drawings, pictures, pictureScores }: Evaluation,
+  { drawings, pictures, paired }: Evaluation,
   nearest: ReadonlyMap<string, Uint8Array>,
 ): Promise<Html[]> {
   const cards = drawings.slice(0, SHOWN_DRAWINGS).map(async (drawing, i) => {
     const { size } = drawing;
     const near = drawing.nearest && nearest.get(drawing.nearest.file);
     const side: Html[] = [];
-    if (pictureScores.length > 0) {
-      const own = await image(bytesAt(pictures, pictures.images, i), size, `the picture that is ${drawing.prompt}`);
+    if (paired) {
+      const own = await image(bytesAt(pictures, pictures.images, i), size, `the picture of ${drawing.prompt}`);
       side.push(html`<div>${own}<span>picture</span></div>`);
     }
     if (near && drawing.nearest) {
