@@ -12,6 +12,8 @@ import { psnr, ssim } from "./reconstruction.ts";
 /** Two equal pictures have an infinite PSNR, which no mean can take. */
 const MOST_DB = 100;
 const SSIM_SIDE = 11;
+/** LPIPS' network halves its features four times. */
+const LPIPS_SIDE = 16;
 
 export type Reconstructed = {
   /** (N, size, size, 3) RGB bytes. */
@@ -52,7 +54,7 @@ export async function reconstructPictures(
         if (!x || !y) return;
         values.psnr.push(...psnr(x, y).map((value) => Math.min(MOST_DB, value)));
         if (size >= SSIM_SIDE) values.ssim.push(...ssim(x, y));
-        if (lpips) values.lpips.push(...lpips.forward(before, after).toNumbers());
+        if (lpips && size >= LPIPS_SIDE) values.lpips.push(...lpips.forward(before, after).toNumbers());
       }),
     );
     done += batch.count;
@@ -61,6 +63,8 @@ export async function reconstructPictures(
   }
   const use = codebookUse(Int32Array.from(tokens), vqgan.config.codebookSize);
   const codes = vqgan.config.codebookSize;
+  const tooSmall = (side: number): string | undefined =>
+    size < side ? `it needs pictures of ${side} pixels a side, these have ${size}` : undefined;
   const figures = [
     figure(
       {
@@ -80,7 +84,7 @@ export async function reconstructPictures(
         better: "higher",
       },
       () => meanOf(values.ssim),
-      { unless: size < SSIM_SIDE && `it needs pictures of ${SSIM_SIDE} pixels a side, these have ${size}` },
+      { unless: tooSmall(SSIM_SIDE) },
     ),
     figure(
       {
@@ -90,7 +94,7 @@ export async function reconstructPictures(
         better: "lower",
       },
       () => meanOf(values.lpips),
-      { unless: !lpips && "it needs the weights of LPIPS (--lpips)" },
+      { unless: lpips ? tooSmall(LPIPS_SIDE) : "it needs the weights of LPIPS (--lpips)" },
     ),
     figure(
       {

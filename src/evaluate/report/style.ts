@@ -30,10 +30,11 @@ th, td { padding: 8px 16px; text-align: left; vertical-align: baseline; border-t
 thead th { border-top: 0; font-size: 12px; font-weight: 500; color: var(--soft); }
 tbody th { font-weight: 600; white-space: nowrap; }
 td.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td:last-child { min-width: 260px; }
 td.better { white-space: nowrap; color: var(--soft); }
 tr.out th, tr.out td { color: var(--soft); font-weight: 400; }
 .note { display: block; color: var(--soft); font-size: 13px; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px; margin-top: 12px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 16px; margin-top: 12px; }
 .plot { padding: 16px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
