@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.ts";
 import { downloadCommand } from "./download.ts";
 import { encodeCommand } from "./encode.ts";
 import { reportError } from "./errors.ts";
+import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { journeyCommand } from "./journey.ts";
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   varyCommand(program);
   journeyCommand(program);
   baselineCommand(program);
+  evaluateCommand(program);
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);

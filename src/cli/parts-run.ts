@@ -83,7 +83,7 @@ export async function loadVqgan(given: string): Promise<Vqgan> {
   return await Vqgan.fromPretrained(partOf(given, "vqgan"));
 }
 
-function partOf(given: string, part: string): string {
+export function partOf(given: string, part: string): string {
   const path = resolveModelPath(given);
   return existsSync(join(path, "model.json")) ? join(path, part) : path;
 }

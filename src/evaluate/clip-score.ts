@@ -19,6 +19,9 @@ export function clipScores(images: Tensor, texts: Tensor): number[] {
   });
 }
 
+/** Pictures that are compared with all sentences at once: all pairs would not fit into memory. */
+const ROWS_AT_ONCE = 1024;
+
 /**
  * R-precision: the share of pictures whose own sentence is the closest of all sentences, or among the closest `top`
  * (Park et al. 2021, CLIP-R-precision).
@@ -26,9 +29,16 @@ export function clipScores(images: Tensor, texts: Tensor): number[] {
 export function rPrecision(images: Tensor, texts: Tensor, options: { top?: number } = {}): number {
   const { top = 1 } = options;
   return tidy(() => {
-    const similarity = normalize(images.to("float64")).matmul(normalize(texts.to("float64")).t()); // (N, N)
-    const own = similarity.diagonal().unsqueeze(1);
-    const closer = similarity.gt(own).to("float64").sum([1]);
-    return closer.lt(top).to("float64").mean().item();
+    const [pictures, sentences] = [normalize(images.to("float64")), normalize(texts.to("float64"))];
+    let right = 0;
+    for (let start = 0; start < pictures.size(0); start += ROWS_AT_ONCE) {
+      const count = Math.min(ROWS_AT_ONCE, pictures.size(0) - start);
+      right += tidy(() => {
+        const similarity = pictures.narrow(0, start, count).matmul(sentences.t()); // (count, N)
+        const own = similarity.narrow(1, start, count).diagonal().unsqueeze(1);
+        return similarity.gt(own).to("float64").sum([1]).lt(top).to("float64").sum().item();
+      });
+    }
+    return right / pictures.size(0);
   });
 }

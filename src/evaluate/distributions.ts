@@ -1,5 +1,6 @@
 import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
+import { cat } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -124,11 +125,25 @@ export function precisionAndRecall(
 /** The share of points that lie within the radius of at least one of the others. */
 function shareWithin(points: Tensor, others: Tensor, k: number): number {
   if (others.size(0) <= k) throw new RangeError(`${others.size(0)} pictures have no ${k}-th neighbours`);
-  // A picture is its own nearest neighbour.
-  const [nearest] = squaredDistances(others, others).topk(k + 1, { largest: false });
-  const radius = nearest.select(1, k); // (M)
-  const within = squaredDistances(points, others).sub(radius).amin([1]); // (N)
+  const radius = byRows(others, (some) => {
+    // A picture is its own nearest neighbour.
+    const [nearest] = squaredDistances(some, others).topk(k + 1, { largest: false });
+    return nearest.select(1, k);
+  }); // (M)
+  const within = byRows(points, (some) => squaredDistances(some, others).sub(radius).amin([1])); // (N)
   return within.le(1e-9).to("float64").mean().item();
+}
+
+const ROWS_AT_ONCE = 1024;
+
+/** Computes a number for every row of (N, D) from some rows at a time: what compares all pairs would not fit into memory. */
+function byRows(rows: Tensor, compute: (some: Tensor) => Tensor): Tensor {
+  const parts: Tensor[] = [];
+  for (let start = 0; start < rows.size(0); start += ROWS_AT_ONCE) {
+    const count = Math.min(ROWS_AT_ONCE, rows.size(0) - start);
+    parts.push(tidy(() => compute(rows.narrow(0, start, count))));
+  }
+  return cat(parts);
 }
 
 function squaredDistances(a: Tensor, b: Tensor): Tensor {
@@ -143,9 +158,9 @@ export function nearestPictures(features: Tensor, training: Tensor): Neighbour[]
   requireFeatures(features, training, 1);
   return tidy(() => {
     const [own, others] = [normalize(features.to("float64")), normalize(training.to("float64"))];
-    const [similarity, index] = own.matmul(others.t()).topk(1);
-    const indices = index.toNumbers();
-    return similarity.toNumbers().map((value, i) => ({ index: indices[i] ?? -1, similarity: value }));
+    const index = byRows(own, (some) => some.matmul(others.t()).argmax(-1));
+    const similarity = own.mul(others.indexSelect(0, index)).sum([1]).toNumbers();
+    return index.toNumbers().map((nearest, i) => ({ index: nearest, similarity: similarity[i] ?? Number.NaN }));
   });
 }
 

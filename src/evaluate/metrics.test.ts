@@ -77,3 +77,24 @@ test("the same picture is infinitely close; misshapen input is refused with its 
     expect(() => precisionAndRecall(randn([3, 4]), randn([5, 4]))).toThrow(/no 3-th neighbours/);
   });
 });
+
+test("more pictures than are compared at once give what all of them give", () => {
+  tidy(() => {
+    manualSeed(7);
+    const [texts, noise] = [randn([1100, 6]), randn([1100, 6])];
+    const images = texts.add(noise.mul(0.3));
+    const expected = Array.from({ length: 11 }, (_, part) => {
+      const rows = images.narrow(0, part * 100, 100);
+      return nearestPictures(rows, texts).filter(({ index }, i) => index === part * 100 + i).length;
+    });
+    // A sentence's nearest by the cosine is what R-precision asks for.
+    const right = expected.reduce((sum, count) => sum + count, 0);
+    expect(right).toBeGreaterThan(300);
+    expect(right).toBeLessThan(1100);
+    expect(rPrecision(images, texts)).toBeCloseTo(right / 1100, 10);
+    const copies = nearestPictures(texts.mul(2), texts);
+    expect(copies.map(({ index }) => index)).toEqual(Array.from({ length: 1100 }, (_, i) => i));
+    expect(precisionAndRecall(texts, texts.add(100))).toEqual({ precision: 0, recall: 0 });
+    expect(precisionAndRecall(texts, texts)).toEqual({ precision: 1, recall: 1 });
+  });
+});

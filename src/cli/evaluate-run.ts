@@ -1,0 +1,143 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { findPairs, findPictures, readPictures, streamFiles, type PictureFile } from "../data/pictures.ts";
+import type { DrawFrom } from "../evaluate/conditions.ts";
+import { evaluate, type Evaluation } from "../evaluate/evaluate.ts";
+import { formatFigure } from "../evaluate/figure.ts";
+import { reportJson, sectionsOf, type ReportAbout } from "../evaluate/report/about.ts";
+import { writeReport } from "../evaluate/report/write.ts";
+import type { DrawEachSettings } from "../generate/draw-each.ts";
+import { ClipGen } from "../generate/pipeline.ts";
+import { Clip } from "../models/clip.ts";
+import { Inception } from "../models/inception.ts";
+import { Lpips } from "../models/lpips.ts";
+import { Random } from "../random.ts";
+import { parseDevice } from "../tensor/engine.ts";
+import { UserError } from "./errors.ts";
+import type { EvaluateFlags } from "./evaluate.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { numberFlag } from "./number-flag.ts";
+import { partOf } from "./parts-run.ts";
+import { countPrinter } from "./progress.ts";
+import { reportSkipped } from "./training.ts";
+
+export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
+  if (existsSync(flags.output)) throw new UserError(`${flags.output} exists already; choose another --output`);
+  const settings = drawSettings(flags);
+  const limit = flags.limit === undefined ? Infinity : numberFlag("--limit", flags.limit, { least: 1, whole: true });
+  const prompts = flags.prompts === undefined ? undefined : some(readPrompts(flags.prompts), limit);
+  if (prompts && flags.from === "pictures") throw new UserError("give --prompts or --from pictures, not both");
+  const from: DrawFrom = prompts ? { prompts } : flags.from;
+  const files = some(await picturesOf(flags.data, from), limit);
+  const training = flags.training && (await findPictures(flags.training));
+
+  const device = parseDevice(flags.device);
+  const model = await ClipGen.fromPretrained(flags.model, { device, thread: "main" });
+  const judge = flags.judge === undefined ? undefined : await Clip.fromPretrained(partOf(flags.judge, "clip"));
+  const inception = flags.inception === undefined ? undefined : Inception.fromFile(flags.inception);
+  const lpips = flags.lpips === undefined ? undefined : Lpips.fromFile(flags.lpips);
+  for (const network of [judge, inception, lpips]) network?.to(device).eval();
+
+  const size = model.vqgan.config.resolution;
+  const pictures = await readPictures(files, { size });
+  if (!flags.json) reportSkipped(pictures);
+  const about: ReportAbout = {
+    model: model.name,
+    data: flags.data,
+    from: prompts ? basename(flags.prompts ?? "") : flags.from,
+    settings,
+    judge: flags.judge,
+    inception: flags.inception,
+    lpips: flags.lpips,
+    training: flags.training,
+  };
+  const { signal, done } = interruptSignal("stopping; nothing has been written");
+  try {
+    const evaluation = await evaluate(model, {
+      pictures,
+      from,
+      draw: settings,
+      judge,
+      inception,
+      lpips,
+      training: training && streamFiles(training, { size }),
+      signal,
+      ...(!flags.json && { onProgress: progressPrinter() }),
+    });
+    mkdirSync(dirname(flags.output), { recursive: true });
+    await writeReport(flags.output, evaluation, { ...about, signal });
+    if (flags.json) console.log(JSON.stringify(reportJson(evaluation, about), undefined, 2));
+    else console.log(`${figureTable(evaluation)}\n\nfinished: ${flags.output}/index.html`);
+  } finally {
+    done();
+  }
+}
+
+function drawSettings(flags: EvaluateFlags): DrawEachSettings {
+  return {
+    candidates: numberFlag("--candidates", flags.candidates, { least: 1, whole: true }),
+    seed: numberFlag("--seed", flags.seed, { least: 0, whole: true }),
+    guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
+    temperature: numberFlag("--temperature", flags.temperature, { least: 0 }),
+    topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
+    ...(flags.batchSize !== undefined && {
+      batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
+    }),
+  };
+}
+
+function readPrompts(file: string): string[] {
+  if (!existsSync(file)) throw new UserError(`--prompts ${file}: there is no such file`);
+  const lines = readFileSync(file, "utf8").split(/\r?\n/);
+  const prompts = lines.map((line) => line.replace(/^\uFEFF/, "").trim()).filter((line) => line !== "");
+  if (prompts.length === 0) throw new UserError(`--prompts ${file}: it holds no sentence; expected one a line`);
+  return prompts;
+}
+
+/** Captions only where they are drawn from. */
+async function picturesOf(paths: readonly string[], from: DrawFrom): Promise<PictureFile[]> {
+  if (from !== "captions") return await findPictures(paths);
+  try {
+    return await findPairs(paths);
+  } catch (error) {
+    // Where there are pictures, it is the captions that are wrong.
+    await findPictures(paths);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UserError(`${reason}; or give --prompts with sentences, or --from pictures`, { cause: error });
+  }
+}
+
+/** As many, chosen by chance, in their order: lists are sorted by kind, and their first lines are all of one. */
+function some<T>(all: readonly T[], limit: number): T[] {
+  if (all.length <= limit) return [...all];
+  const order = new Random(0, "evaluate").shuffle(all.map((_, i) => i)).slice(0, limit);
+  const chosen = new Set(order);
+  return all.filter((_, i) => chosen.has(i));
+}
+
+/** Prints each step of the work under its name, a line now and then. */
+function progressPrinter(): (what: string, done: number, total: number) => void {
+  const printers = new Map<string, (done: number, total: number) => void>();
+  return (what, done, total) => {
+    const printer = printers.get(what) ?? countPrinter(what);
+    printers.set(what, printer);
+    printer(done, total);
+  };
+}
+
+/** All figures under their headings, in columns. */
+export function figureTable(evaluation: Evaluation): string {
+  const sections = sectionsOf(evaluation);
+  const all = sections.flatMap(({ figures }) => figures);
+  const [names, values] = [widthOf(all.map(({ name }) => name)), widthOf(all.map(formatFigure))];
+  const line = (shown: (typeof all)[number]): string => {
+    const better = shown.better === undefined ? "" : `${shown.better} is better`;
+    const remark = "leftOut" in shown ? `left out: ${shown.leftOut}` : [better, shown.note].filter(Boolean).join("; ");
+    return `  ${shown.name.padEnd(names)}  ${formatFigure(shown).padStart(values)}  ${remark}`.trimEnd();
+  };
+  return sections.map(({ title, figures }) => `\n${title}\n${figures.map(line).join("\n")}`).join("\n");
+}
+
+function widthOf(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => text.length));
+}

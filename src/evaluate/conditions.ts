@@ -1,0 +1,70 @@
+import { streamOf, type PictureSet } from "../data/picture-stream.ts";
+import type { Clip } from "../models/clip.ts";
+import { normalize } from "../nn/functional.ts";
+import { noGrad } from "../tensor/autograd.ts";
+import { cat } from "../tensor/functions.generated.ts";
+import { keep, tidy } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { clipFeatures, featuresOf, type FeatureOptions } from "./features.ts";
+
+/** What to draw from: the first caption of every picture, other sentences, or the pictures' own embeddings. */
+export type DrawFrom = "captions" | "pictures" | { prompts: readonly string[] };
+
+export type Subjects = {
+  /** The sentences, or the pictures' files. */
+  names: readonly string[];
+  /** None where pictures are drawn from. */
+  sentences: readonly string[] | undefined;
+  /** Whether sentence i belongs to picture i, or is the picture. */
+  paired: boolean;
+};
+
+/** @throws RangeError where there is nothing to draw from */
+export function subjectsOf(pictures: PictureSet, from: DrawFrom): Subjects {
+  if (from === "pictures") return { names: pictures.names, sentences: undefined, paired: true };
+  if (from !== "captions") {
+    if (from.prompts.length === 0) throw new RangeError("there is no sentence to draw");
+    return { names: from.prompts, sentences: from.prompts, paired: false };
+  }
+  const captions = pictures.captions?.flatMap(([first]) => (first === undefined ? [] : [first])) ?? [];
+  if (captions.length < pictures.count) throw new RangeError("the pictures have no captions to draw from");
+  return { names: captions, sentences: captions, paired: true };
+}
+
+/** The embeddings that a model draws from: (N, D). Dispose of it when done. */
+export async function conditionsOf(
+  clip: Clip,
+  { pictures, subjects }: { pictures: PictureSet; subjects: Subjects },
+  options: FeatureOptions,
+): Promise<Tensor> {
+  if (subjects.sentences) return embedAll(clip, subjects.sentences);
+  const { features } = await featuresOf(streamOf(pictures), clipFeatures(clip), options);
+  try {
+    return keep(tidy(() => normalize(features)));
+  } finally {
+    features.dispose();
+  }
+}
+
+const TEXTS_AT_ONCE = 256;
+
+/** Unit embeddings of many sentences: (N, D) float32 on the CPU. Dispose of it when done. */
+export function embedAll(clip: Clip, texts: readonly string[]): Tensor {
+  return keep(
+    noGrad(() =>
+      tidy(() => {
+        const parts: Tensor[] = [];
+        for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {
+          const some = texts.slice(start, start + TEXTS_AT_ONCE);
+          parts.push(
+            tidy(() => {
+              const tokens = clip.tokenize(some).to(clip.logitScale.device);
+              return normalize(clip.encodeText(tokens)).to("float32").to("cpu");
+            }),
+          );
+        }
+        return cat(parts);
+      }),
+    ),
+  );
+}

@@ -1,0 +1,275 @@
+import { basename } from "node:path";
+import sharp from "sharp";
+import type { PictureSet } from "../../data/picture-stream.ts";
+import type { EvaluatedDrawing, Evaluation } from "../evaluate.ts";
+import { formatFigure, formatNumber, type Figure } from "../figure.ts";
+import { sectionsOf, type ReportAbout } from "./about.ts";
+import { Html, html } from "./html.ts";
+import { blurPlot, histogram } from "./plots.ts";
+import { STYLE } from "./style.ts";
+
+/** As many drawings are shown at most, and as many reconstructions. */
+export const [SHOWN_DRAWINGS, SHOWN_RECONSTRUCTIONS] = [60, 24];
+
+/** The report as one HTML page, with everything in it: pictures, plots, style. It runs no script and loads nothing. */
+export async function reportPage(
+  evaluation: Evaluation,
+  about: ReportAbout,
+  /** The training pictures that shown drawings are most like, by file, in the VQGAN's size. */
+  nearest: ReadonlyMap<string, Uint8Array> = new Map(),
+): Promise<string> {
+  const { pictures, drawings } = evaluation;
+  const tables = sectionsOf(evaluation).map(
+    ({ title, figures }) =>
+      html`<h2>${title}</h2>
+        ${aboutSection(title, evaluation, about)}${table(figures)}`,
+  );
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        />
+        <title>${about.model}: evaluation</title>
+        <style>
+          ${new Html(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${about.model}</h1>
+          <p class="meta">
+            ${pictures.count} pictures of ${pictures.size}×${pictures.size} from ${about.data.join(", ")};
+            ${drawings.length} drawings from ${about.from}
+          </p>
+          ${tiles(evaluation)}
+          <h2>At a glance</h2>
+          ${plots(evaluation)} ${tables}
+          <h2>What was drawn</h2>
+          <p class="soft">
+            ${shownOf(drawings.length, SHOWN_DRAWINGS)}Beside each drawing: ${besideDrawings(evaluation)}.
+          </p>
+          <div class="pictures">${await drawingCards(evaluation, nearest)}</div>
+          <h2>What the VQGAN keeps</h2>
+          <p class="soft">
+            ${shownOf(pictures.count, SHOWN_RECONSTRUCTIONS)}Left the picture, right its reconstruction.
+          </p>
+          <div class="pictures">${await reconstructionCards(evaluation)}</div>
+          <footer>${settingsLine(about)}</footer>
+        </main>
+      </body>
+    </html> `;
+  return page.text;
+}
+
+/** The few figures that people look at first. */
+function tiles({ figures }: Evaluation): Html {
+  const all = [...figures.drawings, ...figures.reconstruction];
+  const wanted = ["fid", "clip_fd", "clip_score", "r_precision", "inception_score", "reconstruction_psnr"];
+  const found = wanted.flatMap((name) => all.filter((figure) => figure.name === name && "value" in figure));
+  return html`<div class="tiles">
+    ${found.map((figure) => html`<div class="card tile"><b>${formatFigure(figure)}</b><span class="soft">${figure.label}${arrow(figure)}</span></div>`)}
+  </div>`;
+}
+
+function arrow({ better }: Figure): string {
+  return better === undefined ? "" : better === "higher" ? " ↑" : " ↓";
+}
+
+function table(figures: readonly Figure[]): Html {
+  const rows = figures.map((figure) => {
+    const better = figure.better === undefined ? "" : `${figure.better} is better`;
+    if ("leftOut" in figure) {
+      return html`<tr class="out">
+        <th scope="row">${figure.label}</th>
+        <td class="value">–</td>
+        <td class="better">${better}</td>
+        <td>${figure.meaning}<span class="note">Left out: ${figure.leftOut}.</span></td>
+      </tr>`;
+    }
+    const note = figure.note === undefined ? undefined : html`<span class="note">${figure.note}</span>`;
+    return html`<tr>
+      <th scope="row">${figure.label}</th>
+      <td class="value">${formatFigure(figure)}</td>
+      <td class="better">${better}</td>
+      <td>${figure.meaning}${note}</td>
+    </tr>`;
+  });
+  return html`<div class="card table">
+    <table>
+      <thead>
+        <tr>
+          <th>Figure</th>
+          <th></th>
+          <th></th>
+          <th>What it means</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function aboutSection(title: string, { pictures }: Evaluation, about: ReportAbout): Html | undefined {
+  if (title !== "Drawings") return undefined;
+  const judge = about.judge === undefined ? "the model's own CLIP, which also chose them" : about.judge;
+  const small =
+    pictures.size < 256
+      ? ` Blurs are in pixels of ${pictures.size}×${pictures.size}, while published ones are of 256×256.`
+      : "";
+  return html`<p class="soft">CLIP's figures are by ${judge}.${small}</p>`;
+}
+
+function plots({ blur, drawings, pictureScores, heldOut }: Evaluation): Html {
+  const curves = blur
+    .filter(({ points }) => points.length > 0)
+    .map(
+      ({ label, points }) =>
+        html`<div class="card plot">
+          <h3>${label} against blur</h3>
+          ${blurPlot({ label, points, style: "a" })}
+        </div>`,
+    );
+  const scores = drawings.flatMap(({ clipScore }) => (clipScore === undefined ? [] : [clipScore]));
+  const alike = drawings.flatMap(({ nearest }) => (nearest ? [nearest.similarity] : []));
+  const shown = [
+    {
+      title: "CLIPScore with the sentence",
+      drawings: scores,
+      others: { label: "real pictures", values: pictureScores },
+      axis: "CLIPScore",
+    },
+    {
+      title: "Likeness to the nearest training picture",
+      drawings: alike,
+      others: { label: "held-out pictures", values: heldOut.map(({ similarity }) => similarity) },
+      axis: "cosine",
+    },
+  ];
+  const histograms = shown
+    .filter((plot) => plot.drawings.length > 0)
+    .map(
+      ({ title, drawings: values, others, axis }) =>
+        html`<div class="card plot">
+          <h3>${title}</h3>
+          ${histogram(
+            [
+              { label: "drawings", style: "a", values },
+              { ...others, style: "b" },
+            ],
+            axis,
+          )}
+        </div>`,
+    );
+  return html`<div class="plots">${[...curves, ...histograms]}</div>`;
+}
+
+function besideDrawings({ drawings, paired }: Evaluation): string {
+  const parts = [
+    ...(paired ? ["the picture that it is of"] : []),
+    ...(drawings.some(({ nearest }) => nearest) ? ["the training picture that it is most like"] : []),
+  ];
+  return parts.length === 0 ? "nothing, as neither captions nor the training are known" : parts.join(", and ");
+}
+
+async function drawingCards(
+  { drawings, pictures, paired }: Evaluation,
+  nearest: ReadonlyMap<string, Uint8Array>,
+): Promise<Html[]> {
+  const cards = drawings.slice(0, SHOWN_DRAWINGS).map(async (drawing, i) => {
+    const { size } = drawing;
+    const near = drawing.nearest && nearest.get(drawing.nearest.file);
+    const side: Html[] = [];
+    if (paired) {
+      const own = await image(bytesAt(pictures, pictures.images, i), size, `the picture of ${drawing.prompt}`);
+      side.push(html`<div>${own}<span>picture</span></div>`);
+    }
+    if (near && drawing.nearest) {
+      const other = await image(near, size, drawing.nearest.file);
+      side.push(html`<div>${other}<span>nearest, ${formatNumber(drawing.nearest.similarity)}</span></div>`);
+    }
+    const drawn = await image(drawing.pixels, size, `drawing of ${drawing.prompt}`);
+    const row =
+      side.length === 0
+        ? html`<div class="row one">${drawn}</div>`
+        : html`<div class="row">
+            ${drawn}
+            <div class="side">${side}</div>
+          </div>`;
+    return html`<figure class="card">
+      ${row}
+      <figcaption><strong>${titleOf(drawing)}</strong>${scoreLine(drawing)}</figcaption>
+    </figure>`;
+  });
+  return await Promise.all(cards);
+}
+
+function titleOf({ prompt, clipScore }: EvaluatedDrawing): string {
+  return clipScore === undefined ? basename(prompt) : prompt;
+}
+
+function scoreLine({ clipScore, score, seed }: EvaluatedDrawing): string {
+  const parts = [
+    ...(clipScore === undefined ? [] : [`CLIPScore ${formatNumber(clipScore)}`]),
+    `similarity ${formatNumber(score)}`,
+    `seed ${seed}`,
+  ];
+  return parts.join(" · ");
+}
+
+async function reconstructionCards({ pictures, reconstruction }: Evaluation): Promise<Html[]> {
+  const { size } = pictures;
+  const cards = pictures.names.slice(0, SHOWN_RECONSTRUCTIONS).map(async (name, i) => {
+    const before = await image(bytesAt(pictures, pictures.images, i), size, name);
+    const after = await image(bytesAt(pictures, reconstruction.images, i), size, `reconstruction of ${name}`);
+    const quality = formatNumber(reconstruction.psnr[i] ?? Number.NaN);
+    return html`<figure class="card">
+      <div class="row even">${before}${after}</div>
+      <figcaption>${basename(name)} · ${quality} dB</figcaption>
+    </figure>`;
+  });
+  return await Promise.all(cards);
+}
+
+function bytesAt({ size }: PictureSet, images: Uint8Array, i: number): Uint8Array {
+  const bytes = size * size * 3;
+  return images.subarray(i * bytes, (i + 1) * bytes);
+}
+
+/** Side up to which pictures are shown pixel by pixel, and stored without loss. */
+const SMALL = 96;
+
+async function image(pixels: Uint8Array, size: number, alt: string): Promise<Html> {
+  const raw = sharp(pixels, { raw: { width: size, height: size, channels: 3 } });
+  const [kind, bytes] =
+    size <= SMALL
+      ? ["png", await raw.png({ compressionLevel: 9 }).toBuffer()]
+      : ["webp", await raw.webp({ quality: 88 }).toBuffer()];
+  const style = size <= SMALL ? "small" : "";
+  return html`<img
+    class="${style}"
+    alt="${alt}"
+    loading="lazy"
+    src="data:image/${kind};base64,${bytes.toString("base64")}"
+  />`;
+}
+
+function shownOf(count: number, most: number): string {
+  return count > most ? `The first ${most} of ${count}. ` : "";
+}
+
+function settingsLine({ settings, ...about }: ReportAbout): string {
+  const files = Object.entries({
+    judge: about.judge,
+    inception: about.inception,
+    lpips: about.lpips,
+    training: about.training?.join(", "),
+  }).filter(([, value]) => value !== undefined);
+  const all = [...Object.entries(settings), ...files];
+  return `clip-gen evaluate · ${all.map(([name, value]) => `${name} ${String(value)}`).join(" · ")}`;
+}
