@@ -1,31 +1,21 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import sharp from "sharp";
 import { temporaryFolder, tinyEncoded, tinyModel, tinyPictures } from "../../test/tiny.ts";
 import { writeEncoded } from "../data/encoded.ts";
 import { readPngText } from "../io/png-text.ts";
 import { setThreadCount } from "../tensor/engine.ts";
+import { printedLines } from "../../test/printed.ts";
 import { main } from "./main.ts";
 
 const folder = temporaryFolder();
 const model = join(folder, "model");
-let printed: string[] = [];
+const { all: printed, clear } = printedLines();
 
 beforeAll(async () => {
   setThreadCount(1);
   await tinyModel().savePretrained(model);
-});
-
-beforeEach(() => {
-  printed = [];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-  vi.spyOn(console, "error").mockImplementation((text: string) => void printed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
 });
 
 async function run(...args: string[]): Promise<string> {
@@ -62,7 +52,7 @@ test("optimise writes pictures that tell the method and its settings", async () 
       score,
     });
   }
-  printed = [];
+  clear();
   expect(await run("optimise", "x", "--steps", "0")).toBe("clip-gen: --steps 0: expected a whole number of at least 1");
 });
 
@@ -83,7 +73,7 @@ test("retrieve finds among files and among encoded pictures, and tells which one
   expect(originIn(found.file)).toMatchObject({ method: "retrieval", source: found.name, score: found.score });
 
   await writeEncoded(join(folder, "encoded"), [await tinyEncoded(4)]);
-  printed = [];
+  clear();
   const line = await run("retrieve", "a red circle", "--data", join(folder, "encoded"));
   expect(line).toMatch(/picture-\d\.png {2}score -?\d\.\d{4} {2}picture \d: scene \d: /);
 });

@@ -1,27 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Golden, goldenNote, hasGolden } from "../../test/golden.ts";
 import { bytesOf, temporaryFolder, tinyClip, tinyGpt, tinyModel, tinyVqgan } from "../../test/tiny.ts";
 import { ClipGen } from "../generate/pipeline.ts";
 import { Clip } from "../models/clip.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
+import { printedLines } from "../../test/printed.ts";
 import { main } from "./main.ts";
 
 const folder = temporaryFolder();
-let printed: string[] = [];
-
-beforeEach(() => {
-  printed = [];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-  vi.spyOn(console, "error").mockImplementation((text: string) => void printed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
+const { all: printed, clear } = printedLines();
 
 async function run(...args: string[]): Promise<string> {
   await main(["node", "clip-gen", ...args]);
@@ -120,10 +110,10 @@ describe("says in one line what is wrong, and writes nothing:", () => {
     await tinyVqgan().savePretrained(vqgan);
     await tinyClip().savePretrained(clip);
     expect(await run("convert", gpt, "-o", output, "--layout", "taming")).toContain("none of a GPT");
-    printed = [];
+    clear();
     const parts = ["--clip", clip, "--vqgan", vqgan, "--gpt", gpt];
     expect(await run("convert", ...parts, "-o", output)).toContain("the GPT does not fit");
-    printed = [];
+    clear();
     expect(await run("convert", vqgan, "-o", clip)).toContain("exists already and is not empty");
     expect(existsSync(output)).toBe(false);
   });

@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { temporaryFolder, tinyModel, tinyPictures } from "../../test/tiny.ts";
 import { setThreadCount } from "../tensor/engine.ts";
+import { printedLines } from "../../test/printed.ts";
 import { main } from "./main.ts";
 
 const folder = temporaryFolder();
 const model = join(folder, "model");
 const list = join(folder, "pictures", "list.jsonl");
-let printed: string[] = [];
+const { all: printed, clear } = printedLines();
 
 beforeAll(async () => {
   setThreadCount(1); // networks this small lose more time to waiting for other threads than they gain
@@ -25,17 +26,6 @@ beforeAll(async () => {
     }),
   );
   writeFileSync(list, lines.join("\n"));
-});
-
-beforeEach(() => {
-  printed = [];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-  vi.spyOn(console, "error").mockImplementation((text: string) => void printed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
 });
 
 async function run(...args: string[]): Promise<string> {
@@ -63,7 +53,7 @@ describe("clip-gen evaluate", () => {
     expect(metrics.drawings.every(({ nearest }) => /[0-5]\.png$/.test(nearest?.file ?? ""))).toBe(true);
     expect(metrics.figures).toHaveProperty("nearest_training_of_held_out_max");
 
-    printed = [];
+    clear();
     expect(await run(...data)).toMatch(/reports\/one exists already/);
     expect(process.exitCode).toBe(1);
   });
@@ -79,7 +69,7 @@ describe("clip-gen evaluate", () => {
     expect(metrics.drawings.map(({ prompt }) => prompt)).toEqual(["a red circle", "a blue star", "a ring"]);
     expect(metrics.left_out["clip_precision"]).toBe("it needs 4 drawings, there are 3");
 
-    printed = [];
+    clear();
     const bare = join(folder, "bare");
     mkdirSync(bare);
     writeFileSync(join(bare, "0.png"), readFileSync(join(folder, "pictures", "0.png")));
@@ -106,7 +96,7 @@ describe("clip-gen evaluate", () => {
       [["--data", bare, "--from", "pictures", "--inception", "/nowhere.pth"], /nowhere\.pth does not exist/],
     ];
     for (const [args, message] of wrong) {
-      printed = [];
+      clear();
       expect(await run(...args, "-o", output)).toMatch(message);
       expect(process.exitCode).toBe(1);
     }

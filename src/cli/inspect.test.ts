@@ -1,27 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { dict, storage, tensor, torchZip } from "../../test/torch-files.ts";
 import { temporaryFolder, tinyGpt, tinyVqgan } from "../../test/tiny.ts";
 import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { printedLines } from "../../test/printed.ts";
 import { main } from "./main.ts";
 
 const folder = temporaryFolder();
-let printed: string[] = [];
-let failed: string[] = [];
-
-beforeEach(() => {
-  [printed, failed] = [[], []];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-  vi.spyOn(console, "error").mockImplementation((text: string) => void failed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
+const { log: printed, error: failed, clear } = printedLines();
 
 async function inspect(...args: string[]): Promise<Record<string, unknown>> {
   await main(["node", "clip-gen", "inspect", "--json", ...args]);
@@ -53,7 +42,7 @@ test("tells container, network, configuration, parameters and dtypes", async () 
   });
   expect(failed).toEqual([]);
   // Without the configuration the names tell as much.
-  printed = [];
+  clear();
   expect(await inspect(join(path, "model.safetensors"))).toMatchObject({ gpt: { fit: "every name and shape" } });
 });
 
@@ -84,7 +73,7 @@ test("finds numbers that are not finite, unless it is told not to read them", as
   });
   expect(await inspect(path)).toMatchObject({ numbers: "tensor quant_conv.bias holds NaN or infinity" });
   expect(failed[0]).toContain("would not load: tensor quant_conv.bias holds NaN or infinity");
-  [printed, failed] = [[], []];
+  clear();
   process.exitCode = 0;
   expect(await inspect(path, "--no-numbers")).toMatchObject({ numbers: "not read" });
   expect(failed).toEqual([]);

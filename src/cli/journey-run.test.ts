@@ -1,36 +1,25 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { temporaryFolder, tinyModel } from "../../test/tiny.ts";
 import { setThreadCount } from "../tensor/engine.ts";
+import { printedLines } from "../../test/printed.ts";
 import { main } from "./main.ts";
 
 const folder = temporaryFolder();
 const model = join(folder, "model");
 const stops = ["a red circle", "a blue square"];
-let printed: string[] = [];
-let failed: string[] = [];
+const { log: printed, error: failed, clear } = printedLines();
 
 beforeAll(async () => {
   setThreadCount(1);
   await tinyModel().savePretrained(model);
 });
 
-beforeEach(() => {
-  [printed, failed] = [[], []];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-  vi.spyOn(console, "error").mockImplementation((text: string) => void failed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
-
 /** What a command prints as JSON. */
 async function run(...args: string[]): Promise<Record<string, unknown>> {
-  printed = [];
+  clear();
   await main(["node", "clip-gen", ...args, "--json"]);
   return printed.length === 0 ? {} : JSON.parse(printed.join("\n"));
 }

@@ -103,11 +103,11 @@ function parseSource(source: string): Source {
   };
 }
 
-function parseFold(text: string, by: string | undefined): Fold {
-  const [, first = "", last = first, of = ""] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(text) ?? [];
+function parseFold(folds: string, by: string | undefined): Fold {
+  const [, first = "", last = first, of = ""] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(folds) ?? [];
   const fold = { first: Number(first), last: Number(last), of: Number(of), by };
   if (of !== "" && fold.first <= fold.last && fold.last < fold.of) return fold;
-  throw new Error(`fold=${text}: expected folds of a whole, counted from 0, such as 0/10 or 1-9/10`);
+  throw new Error(`fold=${folds}: expected folds of a whole, counted from 0, such as 0/10 or 1-9/10`);
 }
 
 function isInFold(line: Line, file: string, { first, last, of, by }: Fold): boolean {

@@ -111,7 +111,7 @@ export async function* drawRows(
       hooks.onProgress?.({ candidates: start + rows, of: seeds.length, tokens: done, length: gpt.config.tokenCount });
     }
     const decoded = await decodeTokens(networks, { tokens, condition: batch }, hooks.signal);
-    yield decoded.map((row, i) => ({ ...row, seed: own[i] ?? 0, tokens: tokens[i] ?? [] }));
+    yield decoded.map(({ pixels, score }, i) => ({ pixels, score, seed: own[i] ?? 0, tokens: tokens[i] ?? [] }));
   }
 }
 
@@ -145,7 +145,9 @@ async function search(
   const tokens = found.slice(0, count).map((beam) => beam.tokens);
   const origin = { ...subjectOrigin(request), beams, guidanceScale };
   const decoded = await decodeTokens(networks, { tokens, condition }, signal);
-  return decoded.map((row, i) => pictureOf(networks, { ...row, seed: 0, tokens: tokens[i] ?? [] }, origin));
+  return decoded.map(({ pixels, score }, i) =>
+    pictureOf(networks, { pixels, score, seed: 0, tokens: tokens[i] ?? [] }, origin),
+  );
 }
 
 /** What a picture's origin has of the request, whatever draws it. */
