@@ -90,7 +90,7 @@ function table(figures: readonly Figure[]): Html {
         <td>${figure.meaning}<span class="note">Left out: ${figure.leftOut}.</span></td>
       </tr>`;
     }
-    const note = figure.note === undefined ? undefined : html`<span class="note">${figure.note}</span>`;
+    const note = figure.note === undefined ? undefined : html`<span class="note">Note: ${figure.note}.</span>`;
     return html`<tr>
       <th scope="row">${figure.label}</th>
       <td class="value">${formatFigure(figure)}</td>
@@ -103,7 +103,7 @@ function table(figures: readonly Figure[]): Html {
       <thead>
         <tr>
           <th>Figure</th>
-          <th></th>
+          <th class="value">Value</th>
           <th></th>
           <th>What it means</th>
         </tr>
@@ -214,12 +214,8 @@ function titleOf({ prompt, clipScore }: EvaluatedDrawing): string {
 }
 
 function scoreLine({ clipScore, score, seed }: EvaluatedDrawing): string {
-  const parts = [
-    ...(clipScore === undefined ? [] : [`CLIPScore ${formatNumber(clipScore)}`]),
-    `similarity ${formatNumber(score)}`,
-    `seed ${seed}`,
-  ];
-  return parts.join(" · ");
+  const first = clipScore === undefined ? `similarity ${formatNumber(score)}` : `CLIPScore ${formatNumber(clipScore)}`;
+  return `${first} · seed ${seed}`;
 }
 
 async function reconstructionCards({ pictures, reconstruction }: Evaluation): Promise<Html[]> {
