@@ -41,13 +41,13 @@ export function findCopies(sets: {
   const figures = [
     ...similarityFigures(drawings, {
       prefix: "nearest_training",
-      what: "a drawing and the training picture nearest to it",
+      meaning: "How alike a drawing and the training picture nearest to it are (cosine), in the mean.",
       label: "Nearest training picture",
       unless: few,
     }),
     ...similarityFigures(heldOut, {
       prefix: "nearest_training_of_held_out",
-      what: "a picture that was not trained on and the training picture nearest to it: the yardstick",
+      meaning: "The same of pictures that were not trained on: the yardstick. Drawings far above it may be copies.",
       label: "… of held-out pictures",
       unless: few ?? alone,
     }),
@@ -57,11 +57,11 @@ export function findCopies(sets: {
 
 function similarityFigures(
   nearest: readonly Nearest[],
-  { prefix, what, label, unless }: { prefix: string; what: string; label: string; unless: string | undefined },
+  { prefix, meaning, label, unless }: { prefix: string; meaning: string; label: string; unless: string | undefined },
 ): Figure[] {
   const values = nearest.map(({ similarity }) => similarity);
   const statistics = [
-    { name: "mean", label, meaning: `How alike ${what} are, in the mean (cosine).`, value: meanOf },
+    { name: "mean", label, meaning, value: meanOf },
     { name: "median", label: `${label}, median`, meaning: "Half of them are more alike.", value: middle(0.5) },
     { name: "p95", label: `${label}, 95 %`, meaning: "One of twenty is more alike.", value: middle(0.95) },
     { name: "max", label: `${label}, most`, meaning: "The pair that is most alike.", value: middle(1) },

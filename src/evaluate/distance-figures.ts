@@ -21,12 +21,15 @@ type Sets = {
 /** Fréchet distance; `blur` only names it: the features are those of blurred pictures already. */
 export function frechetFigure({ by, real, made, what, prefix = "" }: Sets, blur = 0): Figure {
   const [count, dims] = [Math.min(real.size(0), made.size(0)), real.size(1)];
-  const blurred = blur === 0 ? "" : `, both blurred by a radius of ${blur} ${blur === 1 ? "pixel" : "pixels"}`;
+  const meaning =
+    blur === 0
+      ? `How far the ${what} as a whole are from the pictures in ${by.name}'s features (Fréchet distance).`
+      : `The same after both were blurred by a radius of ${blur} ${blur === 1 ? "pixel" : "pixels"}: fine structure counts less.`;
   return figure(
     {
       name: `${prefix}${by.frechet.name}${blur === 0 ? "" : `_blur_${blur}`}`,
       label: `${by.frechet.label}${blur === 0 ? "" : `-${blur}`}`,
-      meaning: `How far the ${what} as a whole are from the pictures in ${by.name}'s features${blurred} (Fréchet distance).`,
+      meaning,
       better: "lower",
     },
     () => Math.max(0, frechetDistance(real, made)),
@@ -44,7 +47,8 @@ export function kernelFigure({ by, real, made, what, prefix = "" }: Sets): Figur
     {
       name: `${prefix}${by.kernel.name}`,
       label: by.kernel.label,
-      meaning: `The same by a kernel, which few pictures do not make larger; about 0 for sets that are alike.`,
+      meaning:
+        "Another distance of the same sets (by a kernel), which does not grow where pictures are few; about 0 for sets that are alike.",
       better: "lower",
     },
     () => (subsets ? kernelDistanceOfSubsets(real, made, { size: KID_SUBSET }) : kernelDistance(real, made)),

@@ -30,14 +30,16 @@ export function reportJson(evaluation: Evaluation, about: ReportAbout): object {
   const all = sectionsOf(evaluation).flatMap((section) => section.figures);
   const measured = all.flatMap((figure) => ("value" in figure ? [figure] : []));
   const { pictures, drawings } = evaluation;
-  const { data, from, settings, ...others } = about;
+  const { model, data, from, settings, judge = null, ...others } = about;
   return {
     format: "clip-gen evaluation",
     version: 1,
-    ...others,
+    model,
     data,
     drawn_from: from,
     settings: toDisk(settings),
+    judge,
+    ...others,
     pictures: pictures.count,
     size: pictures.size,
     figures: Object.fromEntries(

@@ -29,7 +29,7 @@ table { width: 100%; border-collapse: collapse; }
 th, td { padding: 8px 16px; text-align: left; vertical-align: baseline; border-top: 1px solid var(--rule); }
 thead th { border-top: 0; font-size: 12px; font-weight: 500; color: var(--soft); }
 tbody th { font-weight: 600; white-space: nowrap; }
-td.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.value { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td:last-child { min-width: 260px; }
 td.better { white-space: nowrap; color: var(--soft); }
 tr.out th, tr.out td { color: var(--soft); font-weight: 400; }

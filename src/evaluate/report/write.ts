@@ -15,7 +15,7 @@ export async function writeReport(
 ): Promise<void> {
   const { signal, ...told } = about;
   // Only now: what reads and writes pictures takes a while to load.
-  const { reportPage, SHOWN_DRAWINGS } = await import("./page.ts");
+  const [{ reportPage }, { SHOWN_DRAWINGS }] = await Promise.all([import("./page.ts"), import("./cards.ts")]);
   await writeFolderAtomic(folder, async (temporary) => {
     const nearest = await nearestPictures(evaluation, SHOWN_DRAWINGS);
     writeJson(join(temporary, "metrics.json"), reportJson(evaluation, told));
