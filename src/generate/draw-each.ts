@@ -12,8 +12,8 @@ export type DrawnPicture = DrawnRow & { size: number };
 /**
  * Draws a picture for each of many conditions, the best of `candidates`, with many conditions in one batch. Condition i has
  * the seeds from `seed + i · candidates` on, so that no two pictures share their chance, and each is the one that
- * `ClipGen.generate` draws with that seed and as many candidates: exactly in float32, while 16 bits round differently in
- * batches of another size, which now and then gives another token. Between two tokens the event loop gets a turn.
+ * `ClipGen.generate` draws with that seed and as many candidates: exactly in float32. In 16 bits a batch of another size
+ * rounds differently, and most pictures come to have other tokens somewhere. Between two tokens the event loop gets a turn.
  * @param networks a `ClipGen`, or its three networks in evaluation mode
  * @param conditions (N, D) unit embeddings, of sentences (`embedTexts`) or of pictures
  * @returns N pictures, in the conditions' order
