@@ -33,6 +33,15 @@ tbody th { font-weight: 600; white-space: nowrap; }
 td:last-child { min-width: 260px; }
 td.better { white-space: nowrap; color: var(--soft); }
 tr.out th, tr.out td { color: var(--soft); font-weight: 400; }
+@media (max-width: 640px) {
+  thead { display: none; }
+  tbody tr { display: grid; grid-template-columns: 1fr auto; border-top: 1px solid var(--rule); padding: 8px 0; }
+  tbody tr:first-child { border-top: 0; }
+  tbody th, td { border: 0; padding: 2px 16px; }
+  tbody th { white-space: normal; }
+  td.better { grid-column: 1 / -1; font-size: 13px; }
+  td:last-child { grid-column: 1 / -1; min-width: 0; }
+}
 .note { display: block; color: var(--soft); font-size: 13px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 16px; margin-top: 12px; }
 .plot { padding: 16px; }
