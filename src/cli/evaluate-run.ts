@@ -2,8 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { findPairs, findPictures, readPictures, streamFiles, type PictureFile } from "../data/pictures.ts";
 import type { DrawFrom } from "../evaluate/conditions.ts";
-import { evaluate, type Evaluation } from "../evaluate/evaluate.ts";
-import { formatFigure } from "../evaluate/figure.ts";
+import { evaluate } from "../evaluate/evaluate.ts";
 import { reportJson, sectionsOf, type ReportAbout } from "../evaluate/report/about.ts";
 import { writeReport } from "../evaluate/report/write.ts";
 import type { DrawEachSettings } from "../generate/draw-each.ts";
@@ -15,6 +14,7 @@ import { Random } from "../random.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
+import { figureTable } from "./figure-table.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
 import { partOf } from "./parts-run.ts";
@@ -67,7 +67,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
     mkdirSync(dirname(flags.output), { recursive: true });
     await writeReport(flags.output, evaluation, { ...about, signal });
     if (flags.json) console.log(JSON.stringify(reportJson(evaluation, about), undefined, 2));
-    else console.log(`${figureTable(evaluation)}\n\nfinished: ${flags.output}/index.html`);
+    else console.log(`${figureTable(sectionsOf(evaluation))}\n\nfinished: ${flags.output}/index.html`);
   } finally {
     done();
   }
@@ -123,21 +123,4 @@ function progressPrinter(): (what: string, done: number, total: number) => void 
     printers.set(what, printer);
     printer(done, total);
   };
-}
-
-/** All figures under their headings, in columns. */
-export function figureTable(evaluation: Evaluation): string {
-  const sections = sectionsOf(evaluation);
-  const all = sections.flatMap(({ figures }) => figures);
-  const [names, values] = [widthOf(all.map(({ name }) => name)), widthOf(all.map(formatFigure))];
-  const line = (shown: (typeof all)[number]): string => {
-    const better = shown.better === undefined ? "" : `${shown.better} is better`;
-    const remark = "leftOut" in shown ? `left out: ${shown.leftOut}` : [better, shown.note].filter(Boolean).join("; ");
-    return `  ${shown.name.padEnd(names)}  ${formatFigure(shown).padStart(values)}  ${remark}`.trimEnd();
-  };
-  return sections.map(({ title, figures }) => `\n${title}\n${figures.map(line).join("\n")}`).join("\n");
-}
-
-function widthOf(texts: readonly string[]): number {
-  return Math.max(...texts.map((text) => text.length));
 }

@@ -1,8 +1,12 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fromPixels, toPixels } from "../data/batches.ts";
+import { toPixels } from "../data/batches.ts";
 import { decodeImage, isImageFile } from "../data/images.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
+import { findPictures, readPictures } from "../data/pictures.ts";
+import type { Figure } from "../evaluate/figure.ts";
+import { likenessFigures } from "../evaluate/likeness-figures.ts";
+import { reconstructPictures } from "../evaluate/reconstruction-figures.ts";
 import { embedPicture, embedTexts } from "../generate/embed.ts";
 import { writeFileExclusive } from "../io/atomic.ts";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
@@ -10,7 +14,12 @@ import { Clip } from "../models/clip.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Vqgan } from "../models/vqgan.ts";
-import type { PartsFlags } from "./parts.ts";
+import { figureTable } from "./figure-table.ts";
+import type { PartsFlags, ReconstructFlags } from "./parts.ts";
+import { reportSkipped } from "./training.ts";
+
+/** Pictures in the grid. */
+const MOST_SHOWN = 16;
 
 export async function runEmbed(inputs: string[], flags: PartsFlags): Promise<void> {
   const clip = await loadClip(flags.model);
@@ -38,7 +47,7 @@ export async function runTokenize(inputs: string[], flags: PartsFlags): Promise<
     if (existsSync(input) && isImageFile(input)) {
       const vqgan = (loaded.vqgan ??= await loadVqgan(flags.model));
       const side = vqgan.tokenGrid();
-      const { tokens } = await reconstruct(vqgan, input);
+      const tokens = await tokensOf(vqgan, input);
       const rows = Array.from({ length: side }, (_, row) => tokens.slice(row * side, (row + 1) * side));
       results.push({ input, kind: "picture", tokens: rows });
     } else {
@@ -56,21 +65,33 @@ export async function runTokenize(inputs: string[], flags: PartsFlags): Promise<
   }
 }
 
-export async function runReconstruct(files: string[], flags: PartsFlags): Promise<void> {
+export async function runReconstruct(paths: string[], flags: ReconstructFlags): Promise<void> {
   const vqgan = await loadVqgan(flags.model);
-  const size = vqgan.config.resolution;
-  const results = [];
-  for (const file of files) results.push({ file, ...(await reconstruct(vqgan, file)) });
-  const pixels = [...results.map(({ original }) => original), ...results.map(({ reconstruction }) => reconstruction)];
-  const grid = await pictureGrid(Buffer.concat(pixels), { size, columns: results.length });
+  const judge = flags.judge === undefined ? undefined : await loadClip(flags.judge);
+  const pictures = await readPictures(await findPictures(paths), { size: vqgan.config.resolution });
+  if (!flags.json) reportSkipped(pictures);
+  const { images, psnr, figures } = await reconstructPictures(pictures, { vqgan });
+  if (judge) figures.push(...(await likenessFigures(pictures, { ...pictures, images }, { clip: judge })));
+
+  const shown = Math.min(MOST_SHOWN, pictures.count);
+  const part = (pixels: Uint8Array): Uint8Array => pixels.subarray(0, shown * pictures.size ** 2 * 3);
+  const grid = await pictureGrid(Buffer.concat([part(pictures.images), part(images)]), {
+    size: pictures.size,
+    columns: shown,
+  });
   mkdirSync(dirname(flags.output), { recursive: true });
   const output = writeFileExclusive(flags.output, grid.png);
-  const quality = results.map(({ file, psnr }) => ({ file, psnr }));
-  if (flags.json) console.log(JSON.stringify({ output, pictures: quality }));
-  else {
-    for (const { file, psnr } of quality) console.log(`${psnr.toFixed(2)} dB  ${file}`);
-    console.log(output);
+  const quality = pictures.names.map((file, i) => ({ file, psnr: psnr[i] ?? Number.NaN }));
+  if (flags.json) {
+    console.log(JSON.stringify({ output, figures: valuesOf(figures), pictures: quality, skipped: pictures.skipped }));
+    return;
   }
+  for (const { file, psnr: own } of quality.slice(0, shown)) console.log(`${own.toFixed(2)} dB  ${file}`);
+  console.log(`${figureTable([{ title: `of ${pictures.count} pictures`, figures }])}\n\n${output}`);
+}
+
+function valuesOf(figures: readonly Figure[]): Record<string, number> {
+  return Object.fromEntries(figures.flatMap((figure) => ("value" in figure ? [[figure.name, figure.value]] : [])));
 }
 
 /** The CLIP of a model, or a CLIP alone, also a published one. */
@@ -88,19 +109,16 @@ export function partOf(given: string, part: string): string {
   return existsSync(join(path, "model.json")) ? join(path, part) : path;
 }
 
-type Reconstructed = { original: Uint8Array; reconstruction: Uint8Array; tokens: number[]; psnr: number };
-
-async function reconstruct(vqgan: Vqgan, file: string): Promise<Reconstructed> {
+async function tokensOf(vqgan: Vqgan, file: string): Promise<number[]> {
   const size = vqgan.config.resolution;
-  const { data: original } = await decodeImage(file, { size });
+  const { data } = await decodeImage(file, { size });
   return noGrad(() =>
-    tidy(() => {
-      const images = toPixels(original, { count: 1, size });
-      const { reconstruction, indices } = vqgan.forward(images);
-      const error = images.sub(reconstruction.clamp(-1, 1)).mul(0.5).square().mean().item();
-      const tokens = indices.flatten().toNumbers();
-      return { original, reconstruction: fromPixels(reconstruction), tokens, psnr: -10 * Math.log10(error) };
-    }),
+    tidy(() =>
+      vqgan
+        .encode(toPixels(data, { count: 1, size }))
+        .indices.flatten()
+        .toNumbers(),
+    ),
   );
 }
 

@@ -2,7 +2,9 @@ import type { Command } from "commander";
 
 // The parts of a model on their own: embeddings, tokens, reconstructions.
 
-export type PartsFlags = { model: string; json?: boolean; output: string };
+export type PartsFlags = { model: string; json?: boolean };
+
+export type ReconstructFlags = PartsFlags & { output: string; judge?: string };
 
 export function embedCommand(program: Command): void {
   program
@@ -33,12 +35,13 @@ export function tokenizeCommand(program: Command): void {
 export function reconstructCommand(program: Command): void {
   program
     .command("reconstruct")
-    .description("pictures through VQGAN and back: each above what is left of it")
-    .argument("<pictures...>", "files of pictures")
+    .description("pictures through VQGAN and back: the first ones above what is left of them, and the quality of all")
+    .argument("<pictures...>", "files of pictures, folders, or .jsonl lists")
     .requiredOption("-m, --model <path>", "the model, or a VQGAN alone")
     .option("-o, --output <file>", "the PNG to write", "reconstruction.png")
+    .option("--judge <path>", "a CLIP, or a model's: how far reconstructions are from pictures in its eyes")
     .option("--json", "print the quality of every picture as JSON")
-    .action(async (files: string[], flags: PartsFlags) => {
+    .action(async (files: string[], flags: ReconstructFlags) => {
       const { runReconstruct } = await import("./parts-run.ts");
       await runReconstruct(files, flags);
     });
