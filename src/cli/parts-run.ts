@@ -4,6 +4,7 @@ import { toPixels } from "../data/batches.ts";
 import { decodeImage, isImageFile } from "../data/images.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import { findPictures, readPictures } from "../data/pictures.ts";
+import { tilesOf } from "../data/tiles.ts";
 import type { Figure } from "../evaluate/figure.ts";
 import { likenessFigures } from "../evaluate/likeness-figures.ts";
 import { reconstructPictures } from "../evaluate/reconstruction-figures.ts";
@@ -14,7 +15,9 @@ import { Clip } from "../models/clip.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Vqgan } from "../models/vqgan.ts";
+
 import { figureTable } from "./figure-table.ts";
+import { numberFlag } from "./number-flag.ts";
 import type { PartsFlags, ReconstructFlags } from "./parts.ts";
 import { reportSkipped } from "./training.ts";
 
@@ -68,7 +71,9 @@ export async function runTokenize(inputs: string[], flags: PartsFlags): Promise<
 export async function runReconstruct(paths: string[], flags: ReconstructFlags): Promise<void> {
   const vqgan = await loadVqgan(flags.model);
   const judge = flags.judge === undefined ? undefined : await loadClip(flags.judge);
-  const pictures = await readPictures(await findPictures(paths), { size: vqgan.config.resolution });
+  const tiles = numberFlag("--tiles", flags.tiles, { least: 1, most: 64, whole: true });
+  const read = await readPictures(await findPictures(paths), { size: vqgan.config.resolution * tiles });
+  const pictures = tilesOf(read, tiles);
   if (!flags.json) reportSkipped(pictures);
   const { images, psnr, figures } = await reconstructPictures(pictures, { vqgan });
   if (judge) figures.push(...(await likenessFigures(pictures, { ...pictures, images }, { clip: judge })));

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 
 export type PartsFlags = { model: string; json?: boolean };
 
-export type ReconstructFlags = PartsFlags & { output: string; judge?: string };
+export type ReconstructFlags = PartsFlags & { output: string; judge?: string; tiles: string };
 
 export function embedCommand(program: Command): void {
   program
@@ -39,6 +39,7 @@ export function reconstructCommand(program: Command): void {
     .argument("<pictures...>", "files of pictures, folders, or .jsonl lists")
     .requiredOption("-m, --model <path>", "the model, or a VQGAN alone")
     .option("-o, --output <file>", "the PNG to write", "reconstruction.png")
+    .option("--tiles <n>", "cut the middle square of each picture into n × n pictures", "1")
     .option("--judge <path>", "a CLIP, or a model's: how far reconstructions are from pictures in its eyes")
     .option("--json", "print the quality of every picture as JSON")
     .action(async (files: string[], flags: ReconstructFlags) => {
