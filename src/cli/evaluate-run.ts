@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { findPairs, findPictures, readPictures, streamFiles, type PictureFile } from "../data/pictures.ts";
 import type { DrawFrom } from "../evaluate/conditions.ts";
+import type { PictureStream } from "../data/picture-stream.ts";
+import { optimizingDrawer, retrievingDrawer, type Drawer } from "../evaluate/drawers.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import { reportJson, sectionsOf, type ReportAbout } from "../evaluate/report/about.ts";
 import { writeReport } from "../evaluate/report/write.ts";
@@ -45,6 +47,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
     model: model.name,
     data: flags.data,
     from: prompts ? basename(flags.prompts ?? "") : flags.from,
+    method: flags.method,
     settings,
     judge: flags.judge,
     inception: flags.inception,
@@ -57,6 +60,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
       pictures,
       from,
       draw: settings,
+      drawer: drawerOf(model, { flags, settings, training: training && streamFiles(training, { size }) }),
       judge,
       inception,
       lpips,
@@ -70,6 +74,28 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
     else console.log(`${figureTable(sectionsOf(evaluation))}\n\nfinished: ${flags.output}/index.html`);
   } finally {
     done();
+  }
+}
+
+/** What draws, where it is not the model. */
+function drawerOf(
+  model: ClipGen,
+  {
+    flags,
+    settings,
+    training,
+  }: { flags: EvaluateFlags; settings: DrawEachSettings; training: PictureStream | undefined },
+): Drawer | undefined {
+  switch (flags.method) {
+    case "generate":
+      return undefined;
+    case "optimise": {
+      const steps = numberFlag("--steps", flags.steps, { least: 1, whole: true });
+      return optimizingDrawer(model, { steps, seed: settings.seed ?? 0 });
+    }
+    case "retrieve":
+      if (!training) throw new UserError("--method retrieve needs --training: the pictures to look among");
+      return retrievingDrawer(model.clip, training);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import type { DrawingMethod } from "../evaluate/drawers.ts";
 
 export type EvaluateFlags = {
   model: string;
@@ -11,6 +12,8 @@ export type EvaluateFlags = {
   inception?: string;
   lpips?: string;
   limit?: string;
+  method: DrawingMethod;
+  steps: string;
   candidates: string;
   seed: string;
   guidance: string;
@@ -45,6 +48,15 @@ export function evaluateCommand(program: Command): void {
     )
     .option("--lpips <file>", "weights of LPIPS")
     .option("--limit <n>", "at most this many pictures and drawings, chosen by chance, but always the same")
+    .addOption(
+      new Option(
+        "--method <name>",
+        "what draws: the model; or, to compare with, CLIP's gradient, or the training's nearest",
+      )
+        .choices(["generate", "optimise", "retrieve"])
+        .default("generate"),
+    )
+    .option("--steps <n>", "steps of the optimisation", "300")
     .option("--candidates <n>", "drawings for every sentence, of which the model's CLIP picks one", "1")
     .option("--seed <n>", "seed of the first drawing", "0")
     .option("--guidance <scale>", "how much more the words count; 1 is off", "1")

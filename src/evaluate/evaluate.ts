@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { PictureSet, PictureStream } from "../data/picture-stream.ts";
 import type { Networks } from "../generate/decode.ts";
-import { drawEach, type DrawEachSettings, type DrawnPicture } from "../generate/draw-each.ts";
+import type { DrawEachSettings, DrawnPicture } from "../generate/draw-each.ts";
 import type { Clip } from "../models/clip.ts";
 import type { Inception } from "../models/inception.ts";
 import type { Lpips } from "../models/lpips.ts";
@@ -11,6 +11,7 @@ import { captionFigures, sourceFigures } from "./caption-figures.ts";
 import { compareSets, inceptionScoreFigure, type BlurCurve } from "./compare.ts";
 import { conditionsOf, embedAll, subjectsOf, type DrawFrom } from "./conditions.ts";
 import { findCopies, type Copies, type Nearest } from "./copies.ts";
+import { generatingDrawer, type Drawer } from "./drawers.ts";
 import { clipFeatures, featuresOf, inceptionFeatures, inFloat32, type FeatureOptions } from "./features.ts";
 import { figure, type Figure } from "./figure.ts";
 import { reconstructPictures } from "./reconstruction-figures.ts";
@@ -21,6 +22,8 @@ export type EvaluateOptions = {
   /** Default: the pictures' captions. */
   from?: DrawFrom;
   draw?: DrawEachSettings;
+  /** What draws in place of the model. */
+  drawer?: Drawer | undefined;
   /** A CLIP that was trained apart from the model: all figures that need a CLIP are told in it. Default: the model's own. */
   judge?: Clip | undefined;
   inception?: Inception | undefined;
@@ -77,8 +80,8 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
   });
   using conditions = await conditionsOf(networks.clip, { pictures, subjects }, hooks("embedding pictures"));
   const started = performance.now();
-  const drawn = await drawEach(networks, conditions, {
-    ...options.draw,
+  const drawer = options.drawer ?? generatingDrawer(networks, options.draw ?? {});
+  const drawn = await drawer(conditions, {
     signal,
     onProgress: ({ candidates, of, tokens, length }) => {
       onProgress?.(`drawing ${candidates} of ${of}, token`, tokens, length);

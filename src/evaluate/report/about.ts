@@ -1,5 +1,6 @@
 import { toDisk } from "../../config.ts";
 import type { DrawEachSettings } from "../../generate/draw-each.ts";
+import type { DrawingMethod } from "../drawers.ts";
 import type { EvaluatedDrawing, Evaluation } from "../evaluate.ts";
 import type { Figure } from "../figure.ts";
 
@@ -9,6 +10,7 @@ export type ReportAbout = {
   data: readonly string[];
   /** "captions", "pictures", or the file of the sentences. */
   from: string;
+  method: DrawingMethod;
   settings: DrawEachSettings;
   judge?: string | undefined;
   inception?: string | undefined;
@@ -30,13 +32,14 @@ export function reportJson(evaluation: Evaluation, about: ReportAbout): object {
   const all = sectionsOf(evaluation).flatMap((section) => section.figures);
   const measured = all.flatMap((figure) => ("value" in figure ? [figure] : []));
   const { pictures, drawings } = evaluation;
-  const { model, data, from, settings, judge = null, ...others } = about;
+  const { model, data, from, method, settings, judge = null, ...others } = about;
   return {
     format: "clip-gen evaluation",
     version: 1,
     model,
     data,
     drawn_from: from,
+    method,
     settings: toDisk(settings),
     judge,
     ...others,

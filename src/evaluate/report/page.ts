@@ -175,6 +175,6 @@ function settingsLine({ settings, ...about }: ReportAbout): string {
     lpips: about.lpips,
     training: about.training?.join(", "),
   }).filter(([, value]) => value !== undefined);
-  const all = [...Object.entries(settings), ...files];
+  const all = [["method", about.method], ...Object.entries(settings), ...files];
   return `clip-gen evaluate · ${all.map(([name, value]) => `${name} ${String(value)}`).join(" · ")}`;
 }

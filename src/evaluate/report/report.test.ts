@@ -12,7 +12,13 @@ import { reportPage } from "./page.ts";
 import { writeReport } from "./write.ts";
 
 const folder = temporaryFolder();
-const about = { model: "<tiny>", data: ["a & b"], from: "captions", settings: { seed: 3, guidanceScale: 1.5 } };
+const about = {
+  model: "<tiny>",
+  data: ["a & b"],
+  from: "captions",
+  method: "generate" as const,
+  settings: { seed: 3, guidanceScale: 1.5 },
+};
 let evaluation: Evaluation;
 
 beforeAll(async () => {
