@@ -19,31 +19,33 @@ row() {
   shift
   if [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]]; then return; fi
   if [ ! -d "$out/$name/vqgan" ]; then
-    clip_gen train vqgan "${trained[@]}" --clip "$clip" -o "$out/$name" --preset small64 --seed "${SEED:-0}" \
+    clip_gen train vqgan "${trained[@]}" -o "$out/$name" --preset small64 --seed "${SEED:-0}" \
       --steps "${STEPS:-1500}" --batch-size 32 --lr 2e-3 --min-lr 1e-4 --warmup 50 --no-flip \
-      --disc-weight 0 --sample-every 100000 --checkpoint-every 100000 "$@" >"$out/$name.log" 2>&1
+      --pixel-loss l2 --disc-weight 0 --sample-every 100000 --checkpoint-every 100000 "$@" >"$out/$name.log" 2>&1
   fi
   for set in emoji kodak; do
-    [ -e "$out/$name.$set.json" ] && continue
+    if [ -e "$out/$name.$set.json" ] || [ ! -d "$clip" ]; then continue; fi
     if [ $set = emoji ]; then pictures=("${held_out[@]}"); else pictures=("$data/kodak24/png" --tiles 4); fi
     clip_gen reconstruct "${pictures[@]}" -m "$out/$name/vqgan" --judge "$clip" -o "$out/$name.$set.png" --json >"$out/$name.$set.json"
   done
 }
 
-paper=(--network codebook_size=1024 embed_dim=256 normalize_codebook=false legacy=true --revive-every 0)
-l1=(--pixel-loss l1 --perceptual-weight 1)
-ours=(--pixel-loss l2 --perceptual-weight 0.3 --revive-every 100)
-row paper "${paper[@]}" "${l1[@]}"
-row paper-l2 "${paper[@]}" --pixel-loss l2 --perceptual-weight 0.3
-row low-dim --network legacy=true --revive-every 0 --pixel-loss l2 --perceptual-weight 0.3
-row ours "${ours[@]}"
-row ours-no-clip "${ours[@]}" --perceptual-weight 0
-row ours-l1 "${ours[@]}" "${l1[@]}"
-row ours-rotation --network rotation_trick=true "${ours[@]}"
-row ours-simvq --network sim_vq=true "${ours[@]}"
-row ours-average "${ours[@]}" --ema 0.995
-row ours-disc "${ours[@]}" --disc-weight 0.2 --disc-start 750 --disc-ndf 32
-row ours-disc-warm "${ours[@]}" --disc-weight 0.2 --disc-start 750 --disc-ndf 32 --disc-warmup 250 --lecam-weight 0.001
+# Quantizers, with pixels as the only loss.
+row paper --network embed_dim=256 normalize_codebook=false legacy=true --revive-every 0
+row low-dim --network normalize_codebook=false --revive-every 0
+row low-dim-unit --revive-every 0
+row ours --revive-every 100
+row ours-rotation --revive-every 100 --network rotation_trick=true
+row ours-simvq --network sim_vq=true normalize_codebook=false embed_dim=64
+row ours-average --revive-every 100 --ema 0.995
+
+# Losses, with the quantizer that is the default.
+row loss-l1 --revive-every 100 --pixel-loss l1
+row loss-clip-0.1 --revive-every 100 --clip "$clip" --perceptual-weight 0.1
+row loss-clip-0.3 --revive-every 100 --clip "$clip" --perceptual-weight 0.3
+row loss-disc --revive-every 100 --clip "$clip" --perceptual-weight 0.3 --disc-weight 0.2 --disc-start 750 --disc-ndf 32
+row loss-disc-warm --revive-every 100 --clip "$clip" --perceptual-weight 0.3 --disc-weight 0.2 --disc-start 750 --disc-ndf 32 \
+  --disc-warmup 250 --lecam-weight 0.001
 
 node "$here/experiments/table.js" "$out" emoji:reconstruction_psnr emoji:reconstruction_clip_distance emoji:codebook_used \
   emoji:codebook_perplexity kodak:reconstruction_psnr kodak:reconstruction_ssim kodak:reconstruction_clip_distance
