@@ -1,0 +1,116 @@
+/** What can be measured in a picture of shapes on an even background, without knowing which shapes they are. */
+
+import { type Color, type Rgb, colorValues, colors, textureDarkness } from "./scenes.ts";
+
+/** (pixels, pixels, 3) RGB bytes, rows from the top. */
+export type PictureBytes = Uint8Array | Uint8ClampedArray;
+
+/** Least distance in RGB between an object and its background, and between two tones that count as different. */
+export const leastContrast = 40;
+
+/** Throws RangeError unless the bytes are those of a square picture of this side. */
+export function requirePicture(rgb: PictureBytes, pixels: number): void {
+  if (!Number.isInteger(pixels) || pixels < 8 || rgb.length !== pixels * pixels * 3) {
+    throw new RangeError(`a picture of ${pixels}×${pixels} RGB needs ${pixels * pixels * 3} bytes, got ${rgb.length}`);
+  }
+}
+
+/** The middle value of each channel along the border: an object that touches one side does not move it. */
+export function borderColor(rgb: PictureBytes, pixels: number): Rgb {
+  const channel = (offset: number): number => {
+    const values = new Float32Array(pixels * pixels);
+    for (let index = 0; index < values.length; index++) values[index] = rgb[index * 3 + offset] ?? 0;
+    return quantile(borderOf(values, pixels), 0.5);
+  };
+  return [channel(0), channel(1), channel(2)];
+}
+
+export function borderOf(values: Float32Array, pixels: number): Float32Array {
+  const last = pixels - 1;
+  const border = new Float32Array(4 * last);
+  for (let index = 0; index < last; index++) {
+    border[index] = values[index] ?? 0;
+    border[last + index] = values[index * pixels + last] ?? 0;
+    border[2 * last + index] = values[last * pixels + index + 1] ?? 0;
+    border[3 * last + index] = values[(index + 1) * pixels] ?? 0;
+  }
+  return border;
+}
+
+export function distancesFrom(rgb: PictureBytes, color: Rgb): Float32Array {
+  const distances = new Float32Array(rgb.length / 3);
+  for (let index = 0; index < distances.length; index++) {
+    const red = (rgb[index * 3] ?? 0) - color[0];
+    const green = (rgb[index * 3 + 1] ?? 0) - color[1];
+    const blue = (rgb[index * 3 + 2] ?? 0) - color[2];
+    distances[index] = Math.sqrt(red * red + green * green + blue * blue);
+  }
+  return distances;
+}
+
+/** Indices of the pixels that surely lie on the object: they and their four neighbours differ from the background. */
+export function corePixels(distances: Float32Array, pixels: number, threshold: number): number[] {
+  const isOn = (index: number): boolean => (distances[index] ?? 0) > threshold;
+  const all: number[] = [];
+  const inner: number[] = [];
+  for (let index = 0; index < distances.length; index++) {
+    if (!isOn(index)) continue;
+    all.push(index);
+    if (isOn(index - 1) && isOn(index + 1) && isOn(index - pixels) && isOn(index + pixels)) inner.push(index);
+  }
+  // A thin object has hardly any inner pixels: better its edges than nothing.
+  return inner.length >= pixels * pixels * 0.01 ? inner : all;
+}
+
+export type ColorMatch = { name: Color; error: number; lead: number };
+
+/** The colour whose tones, from full light down to the dark of a texture, lie closest to the pixels. */
+export function nearestColor(rgb: PictureBytes, core: readonly number[]): ColorMatch {
+  const ranked = colors
+    .map((name) => ({ name, error: toneError(rgb, core, colorValues[name]) }))
+    .sort((a, b) => a.error - b.error);
+  const [best, second] = ranked;
+  if (best === undefined || second === undefined) throw new Error("the list of colours is empty");
+  return { ...best, lead: second.error - best.error };
+}
+
+/** Root mean square distance in RGB from the pixels to the colour's tones, and from their brightest to its full light. */
+function toneError(rgb: PictureBytes, core: readonly number[], color: Rgb): number {
+  const norm = color[0] ** 2 + color[1] ** 2 + color[2] ** 2;
+  const lights = new Float32Array(core.length);
+  let sum = 0;
+  for (const [position, index] of core.entries()) {
+    const red = rgb[index * 3] ?? 0;
+    const green = rgb[index * 3 + 1] ?? 0;
+    const blue = rgb[index * 3 + 2] ?? 0;
+    const light = (red * color[0] + green * color[1] + blue * color[2]) / norm;
+    const nearest = Math.min(1, Math.max(textureDarkness, light));
+    sum += (red - nearest * color[0]) ** 2 + (green - nearest * color[1]) ** 2 + (blue - nearest * color[2]) ** 2;
+    lights[position] = light;
+  }
+  // Brown is a dark orange: only the brightest parts of a texture tell them apart.
+  const fullLight = (quantile(lights, 0.85) - 1) ** 2 * norm;
+  return Math.sqrt(sum / core.length + fullLight);
+}
+
+/** How much of each pixel the object covers, 0 to 1. */
+export function softMask(options: {
+  distances: Float32Array;
+  core: readonly number[];
+  borderNoise: number;
+}): Float32Array {
+  const { distances, core, borderNoise } = options;
+  // The least contrast of the object's own tones counts as full cover, so that a texture leaves no holes in the mask.
+  const full = quantile(
+    Float32Array.from(core, (index) => distances[index] ?? 0),
+    0.15,
+  );
+  const none = Math.max(0.2 * full, Math.min(1.5 * borderNoise, 0.5 * full));
+  return distances.map((distance) => Math.min(1, Math.max(0, (distance - none) / (full - none))));
+}
+
+/** The value below which this share of the values lies. */
+export function quantile(values: Float32Array, share: number): number {
+  const sorted = values.slice().sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
