@@ -46,8 +46,9 @@ export function checkScene(rgb: PictureBytes, pixels: number): SceneReading {
   const contrast = quantile(distances, 0.98);
   if (contrast < leastContrast) return nothing;
 
-  const core = corePixels(distances, pixels, contrast / 2);
-  if (core.length < pixels * pixels * 0.01) return nothing;
+  const least = pixels * pixels * 0.01;
+  const core = corePixels(distances, { pixels, threshold: contrast / 2, least });
+  if (core.length < least) return nothing;
   const color = nearestColor(rgb, core);
   const shape = bestShape(withMoments(softMask({ distances, core, borderNoise }), pixels));
   if (shape === null || shape.overlap < leastOverlap) return nothing;

@@ -48,8 +48,15 @@ export function distancesFrom(rgb: PictureBytes, color: Rgb): Float32Array {
   return distances;
 }
 
-/** Indices of the pixels that surely lie on the object: they and their four neighbours differ from the background. */
-export function corePixels(distances: Float32Array, pixels: number, threshold: number): number[] {
+/**
+ * Indices of the pixels that surely lie on the object: they and their four neighbours differ from the background.
+ * Where there are fewer than `least` of those, all that differ: of a thin object, better its edges than nothing.
+ */
+export function corePixels(
+  distances: Float32Array,
+  options: { pixels: number; threshold: number; least: number },
+): number[] {
+  const { pixels, threshold, least } = options;
   const isOn = (index: number): boolean => (distances[index] ?? 0) > threshold;
   const all: number[] = [];
   const inner: number[] = [];
@@ -58,8 +65,7 @@ export function corePixels(distances: Float32Array, pixels: number, threshold: n
     all.push(index);
     if (isOn(index - 1) && isOn(index + 1) && isOn(index - pixels) && isOn(index + pixels)) inner.push(index);
   }
-  // A thin object has hardly any inner pixels: better its edges than nothing.
-  return inner.length >= pixels * pixels * 0.01 ? inner : all;
+  return inner.length >= least ? inner : all;
 }
 
 export type ColorMatch = { name: Color; error: number; lead: number };
@@ -113,4 +119,29 @@ export function softMask(options: {
 export function quantile(values: Float32Array, share: number): number {
   const sorted = values.slice().sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+/** Indices of the pixels whose distance is above the threshold, one list for each part that hangs together by its sides. */
+export function connectedParts(distances: Float32Array, pixels: number, threshold: number): number[][] {
+  const open = Uint8Array.from(distances, (distance) => (distance > threshold ? 1 : 0));
+  const parts: number[][] = [];
+  for (let start = 0; start < open.length; start++) {
+    if (open[start] !== 1) continue;
+    const part = [start];
+    open[start] = 0;
+    const add = (index: number): void => {
+      if (open[index] !== 1) return;
+      open[index] = 0;
+      part.push(index);
+    };
+    // The list grows while it is walked: whatever is added is looked at in its turn.
+    for (const index of part) {
+      add(index - pixels);
+      add(index + pixels);
+      if (index % pixels > 0) add(index - 1);
+      if ((index + 1) % pixels > 0) add(index + 1);
+    }
+    parts.push(part);
+  }
+  return parts;
 }
