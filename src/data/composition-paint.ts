@@ -3,7 +3,7 @@
 import { compositionTexturePeriod } from "./composition-drawing.ts";
 import { darkShare } from "./scene-drawing.ts";
 import type { PictureBytes } from "./scene-measures.ts";
-import { type Color, colors, colorValues, type Rgb, type Texture, textureDarkness, textures } from "./scenes.ts";
+import { type Color, colors, colorValues, type Rgb, type Texture, textureDarkness } from "./scenes.ts";
 import { coverOf, type PlacedShape } from "./shape-fit.ts";
 
 /** Farther than this in RGB from every known colour is no known colour: the closest two are 73 apart. */
@@ -11,6 +11,14 @@ const mostColorError = 70;
 
 /** The middle of a blur by 0.7 pixels, which is about what a decoder's pictures have; the ends are what is left on each side. */
 const blurMiddle = 0.58;
+
+/** Textures, and stripes the other way as well: training mirrors pictures. */
+const ways: readonly { texture: Texture; across: 1 | -1 }[] = [
+  { texture: "plain", across: 1 },
+  { texture: "striped", across: 1 },
+  { texture: "striped", across: -1 },
+  { texture: "dotted", across: 1 },
+];
 
 export type Paint = { color: Color | null; texture: Texture };
 
@@ -29,10 +37,10 @@ export function paintOf(options: { rgb: PictureBytes; pixels: number; ground: Rg
   const within = covered.filter(({ cover }) => cover >= 0.5).map(({ index }) => index);
   let best: { error: number; texture: Texture; value: Rgb } = { error: Infinity, texture: "plain", value: ground };
   const covers = { sharp: sharpCover, blurred: blur(sharpCover, within, pixels) };
-  for (const texture of textures) {
+  for (const { texture, across } of ways) {
     const light = new Float32Array(pixels * pixels);
     for (const { index, cover, x, y } of covered) {
-      const dark = darkShare({ texture, texturePeriod: compositionTexturePeriod }, x, y, pixels);
+      const dark = darkShare({ texture, texturePeriod: compositionTexturePeriod }, across * x, y, pixels);
       light[index] = cover * (1 - (1 - textureDarkness) * dark);
     }
     for (const sharpness of ["sharp", "blurred"] as const) {
