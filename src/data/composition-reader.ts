@@ -9,15 +9,13 @@
 import { nearestName, paintOf } from "./composition-paint.ts";
 import { largeRadius, positionGrid } from "./compositions.ts";
 import {
-  borderColor,
-  borderOf,
   connectedParts,
   corePixels,
-  distancesFrom,
+  type Ground,
+  groundOf,
   leastContrast,
   type PictureBytes,
   quantile,
-  requirePicture,
   softMask,
 } from "./scene-measures.ts";
 import {
@@ -26,7 +24,6 @@ import {
   backgroundValues,
   type Color,
   type Position,
-  type Rgb,
   type Shape,
   type Size,
   type Texture,
@@ -61,32 +58,21 @@ const sideLimit = 0.135;
  * Throws RangeError where the length does not fit.
  */
 export function readComposition(rgb: PictureBytes, pixels: number): CompositionReading {
-  requirePicture(rgb, pixels);
-  const ground = borderColor(rgb, pixels);
-  const distances = distancesFrom(rgb, ground);
-  const borderNoise = quantile(borderOf(distances, pixels), 0.75);
-  // A border that is not of one colour is no background, so nothing can be told from it.
-  if (borderNoise > leastContrast) return { background: null, objects: [] };
-  const parts = connectedParts(distances, pixels, leastContrast).filter(
+  const ground = groundOf(rgb, pixels);
+  if (ground === null) return { background: null, objects: [] };
+  const parts = connectedParts(ground.distances, pixels, leastContrast).filter(
     (part) => part.length >= leastArea * pixels * pixels,
   );
-  const objects = parts.map((part) => readObject({ rgb, pixels, ground, distances, borderNoise, part }));
   return {
-    background: nearestName(ground, { names: backgrounds, values: backgroundValues, most: leastContrast }),
-    objects,
+    background: nearestName(ground.color, { names: backgrounds, values: backgroundValues, most: leastContrast }),
+    objects: parts.map((part) => readObject({ rgb, pixels, ground, part })),
   };
 }
 
-type ObjectPixels = {
-  rgb: PictureBytes;
-  pixels: number;
-  ground: Rgb;
-  distances: Float32Array;
-  borderNoise: number;
-  part: readonly number[];
-};
+type ObjectPixels = { rgb: PictureBytes; pixels: number; ground: Ground; part: readonly number[] };
 
-function readObject({ rgb, pixels, ground, distances, borderNoise, part }: ObjectPixels): SeenThing {
+function readObject({ rgb, pixels, ground, part }: ObjectPixels): SeenThing {
+  const { distances, borderNoise } = ground;
   const own = alone(distances, part, pixels);
   const contrast = quantile(
     Float32Array.from(part, (index) => own[index] ?? 0),
@@ -98,7 +84,7 @@ function readObject({ rgb, pixels, ground, distances, borderNoise, part }: Objec
   const center = [mask.x / pixels, mask.y / pixels] as const;
   if (match === null) throw new Error("a part of the picture has no pixels");
   const middle = [match.centerX / pixels, match.centerY / pixels] as const;
-  const { color, texture } = paintOf({ rgb, pixels, ground, match });
+  const { color, texture } = paintOf({ rgb, pixels, ground: ground.color, match });
   const isShape = match.overlap >= leastOverlap;
   return {
     color,

@@ -7,15 +7,12 @@
  */
 
 import {
-  borderColor,
-  borderOf,
   corePixels,
-  distancesFrom,
+  groundOf,
   leastContrast,
   nearestColor,
   type PictureBytes,
   quantile,
-  requirePicture,
   softMask,
 } from "./scene-measures.ts";
 import type { Color, Shape } from "./scenes.ts";
@@ -37,12 +34,9 @@ const leastOverlap = 0.55;
  * `rgb` is (pixels, pixels, 3), bytes, rows from the top. Throws RangeError where the length does not fit.
  */
 export function checkScene(rgb: PictureBytes, pixels: number): SceneReading {
-  requirePicture(rgb, pixels);
-  const background = borderColor(rgb, pixels);
-  const distances = distancesFrom(rgb, background);
-  const borderNoise = quantile(borderOf(distances, pixels), 0.75);
-  // A border that is not of one colour is no background, so nothing can be told from it.
-  if (borderNoise > leastContrast) return nothing;
+  const ground = groundOf(rgb, pixels);
+  if (ground === null) return nothing;
+  const { distances, borderNoise } = ground;
   const contrast = quantile(distances, 0.98);
   if (contrast < leastContrast) return nothing;
 

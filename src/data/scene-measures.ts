@@ -8,15 +8,31 @@ export type PictureBytes = Uint8Array | Uint8ClampedArray;
 /** Least distance in RGB between an object and its background, and between two tones that count as different. */
 export const leastContrast = 40;
 
-/** Throws RangeError unless the bytes are those of a square picture of this side. */
-export function requirePicture(rgb: PictureBytes, pixels: number): void {
+/** The even ground of a picture. */
+export type Ground = {
+  color: Rgb;
+  /** Every pixel's distance from that colour in RGB. */
+  distances: Float32Array;
+  /** What three quarters of the border's pixels do not exceed. */
+  borderNoise: number;
+};
+
+/**
+ * The ground of a (pixels, pixels, 3) picture, or null where its border is not of one colour: then nothing can be told.
+ * Throws RangeError where the length does not fit.
+ */
+export function groundOf(rgb: PictureBytes, pixels: number): Ground | null {
   if (!Number.isInteger(pixels) || pixels < 8 || rgb.length !== pixels * pixels * 3) {
     throw new RangeError(`a picture of ${pixels}×${pixels} RGB needs ${pixels * pixels * 3} bytes, got ${rgb.length}`);
   }
+  const color = borderColor(rgb, pixels);
+  const distances = distancesFrom(rgb, color);
+  const borderNoise = quantile(borderOf(distances, pixels), 0.75);
+  return borderNoise > leastContrast ? null : { color, distances, borderNoise };
 }
 
 /** The middle value of each channel along the border: an object that touches one side does not move it. */
-export function borderColor(rgb: PictureBytes, pixels: number): Rgb {
+function borderColor(rgb: PictureBytes, pixels: number): Rgb {
   const channel = (offset: number): number => {
     const values = new Float32Array(pixels * pixels);
     for (let index = 0; index < values.length; index++) values[index] = rgb[index * 3 + offset] ?? 0;
@@ -25,7 +41,7 @@ export function borderColor(rgb: PictureBytes, pixels: number): Rgb {
   return [channel(0), channel(1), channel(2)];
 }
 
-export function borderOf(values: Float32Array, pixels: number): Float32Array {
+function borderOf(values: Float32Array, pixels: number): Float32Array {
   const last = pixels - 1;
   const border = new Float32Array(4 * last);
   for (let index = 0; index < last; index++) {
@@ -37,7 +53,7 @@ export function borderOf(values: Float32Array, pixels: number): Float32Array {
   return border;
 }
 
-export function distancesFrom(rgb: PictureBytes, color: Rgb): Float32Array {
+function distancesFrom(rgb: PictureBytes, color: Rgb): Float32Array {
   const distances = new Float32Array(rgb.length / 3);
   for (let index = 0; index < distances.length; index++) {
     const red = (rgb[index * 3] ?? 0) - color[0];
