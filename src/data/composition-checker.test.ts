@@ -73,6 +73,20 @@ describe.each([32, 64])("checkComposition on true scenes of %i pixels", (pixels)
   );
 });
 
+test("checkComposition takes a mirrored picture for what it is: its stripes lean the other way", () => {
+  let right = 0;
+  for (let index = 0; index < 200; index++) {
+    const composition = compositionAt(44, index, { kind: "alike" });
+    const picture = drawComposition(composition, 32);
+    const mirrored = picture.map((_, offset) => {
+      const [row, column, channel] = [Math.floor(offset / 96), Math.floor(offset / 3) % 32, offset % 3];
+      return picture[(row * 32 + 31 - column) * 3 + channel] ?? 0;
+    });
+    if (isAllRight(checkComposition(mirrored, 32, everything(composition)))) right++;
+  }
+  expect(right).toBeGreaterThanOrEqual(198);
+});
+
 /** Another of the values. */
 function other<T>(values: readonly T[], value: T, random: Random): T {
   return random.pick(values.filter((one) => one !== value));

@@ -13,10 +13,11 @@ import {
   nearestColor,
   type PictureBytes,
   quantile,
+  quantileOf,
   softMask,
 } from "./scene-measures.ts";
 import type { Color, Shape } from "./scenes.ts";
-import { bestShape, withMoments } from "./shape-fit.ts";
+import { rankedShapes, withMoments } from "./shape-fit.ts";
 
 /**
  * What a picture shows. Both names are null, with confidence 0, where there is no single object on an even background.
@@ -44,12 +45,15 @@ export function checkScene(rgb: PictureBytes, pixels: number): SceneReading {
   const core = corePixels(distances, { pixels, threshold: contrast / 2, least });
   if (core.length < least) return nothing;
   const color = nearestColor(rgb, core);
-  const shape = bestShape(withMoments(softMask({ distances, core, borderNoise }), pixels));
-  if (shape === null || shape.overlap < leastOverlap) return nothing;
+  // The least contrast of the object's own tones counts as full cover, so that a texture leaves no holes in the mask.
+  const full = quantileOf(distances, core, 0.15);
+  const none = Math.max(0.2 * full, Math.min(1.5 * borderNoise, 0.5 * full));
+  const [shape, second] = rankedShapes(withMoments(softMask(distances, { none, full }), pixels));
+  if (shape === undefined || second === undefined || shape.overlap < leastOverlap) return nothing;
 
   // Three reasons to doubt, each 1 where there is none: a tone far from every colour, a poor fit, a close second.
   const toneTrust = Math.exp(-((color.error / 60) ** 2));
   const fitTrust = Math.min(1, (shape.overlap - leastOverlap) / (0.85 - leastOverlap));
-  const leadTrust = Math.min(1, Math.min(shape.lead / 0.06, color.lead / 20));
+  const leadTrust = Math.min(1, Math.min((shape.overlap - second.overlap) / 0.06, color.lead / 20));
   return { color: color.name, shape: shape.name, confidence: toneTrust * fitTrust * (0.5 + 0.5 * leadTrust) };
 }

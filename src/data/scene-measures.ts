@@ -115,20 +115,17 @@ function toneError(rgb: PictureBytes, core: readonly number[], color: Rgb): numb
   return Math.sqrt(sum / core.length + fullLight);
 }
 
-/** How much of each pixel the object covers, 0 to 1. */
-export function softMask(options: {
-  distances: Float32Array;
-  core: readonly number[];
-  borderNoise: number;
-}): Float32Array {
-  const { distances, core, borderNoise } = options;
-  // The least contrast of the object's own tones counts as full cover, so that a texture leaves no holes in the mask.
-  const full = quantile(
-    Float32Array.from(core, (index) => distances[index] ?? 0),
-    0.15,
-  );
-  const none = Math.max(0.2 * full, Math.min(1.5 * borderNoise, 0.5 * full));
+/** How much of each pixel the object covers, 0 to 1: nothing at a distance of `none` or less, all of it at `full`. */
+export function softMask(distances: Float32Array, { none, full }: { none: number; full: number }): Float32Array {
   return distances.map((distance) => Math.min(1, Math.max(0, (distance - none) / (full - none))));
+}
+
+/** The value below which this share of the distances of these pixels lies. */
+export function quantileOf(distances: Float32Array, indices: readonly number[], share: number): number {
+  return quantile(
+    Float32Array.from(indices, (index) => distances[index] ?? 0),
+    share,
+  );
 }
 
 /** The value below which this share of the values lies. */

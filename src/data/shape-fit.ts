@@ -7,10 +7,7 @@ import { type Shape, shapes } from "./scenes.ts";
 export type PlacedShape = { name: Shape; centerX: number; centerY: number; radius: number };
 
 /** How well a shape, at a place, overlaps what was seen there, 0 to 1. */
-type Fit = PlacedShape & { overlap: number };
-
-/** The shape that fits best, and how much better it overlaps than the next one. */
-export type ShapeMatch = Fit & { lead: number };
+export type ShapeMatch = PlacedShape & { overlap: number };
 
 /** How much of each pixel the object covers, with the sum and the centroid of it in pixels. */
 export type Mask = { cover: Float32Array; pixels: number; area: number; x: number; y: number };
@@ -29,21 +26,19 @@ export function withMoments(cover: Float32Array, pixels: number): Mask {
   return mask;
 }
 
-/** Null where the mask is empty. */
-export function bestShape(mask: Mask): ShapeMatch | null {
-  if (mask.area === 0) return null;
+/** All shapes, the one that fits best in front; none where the mask is empty. */
+export function rankedShapes(mask: Mask): ShapeMatch[] {
+  if (mask.area === 0) return [];
   const first = shapes.map((name) => firstFit(mask, name));
   const highest = Math.max(...first.map(({ overlap }) => overlap));
-  const [best, second] = first
-    // Refining costs the most and gains about 0.05: shapes far behind stay as they are.
+  // Refining costs the most and gains about 0.05: shapes far behind stay as they are.
+  return first
     .map((fit) => (fit.overlap > highest - 0.12 ? refine(mask, fit) : fit))
     .sort((a, b) => b.overlap - a.overlap);
-  if (best === undefined || second === undefined) return null;
-  return { ...best, lead: best.overlap - second.overlap };
 }
 
 /** The shape at the size and place that give it the object's area and centroid. */
-function firstFit(mask: Mask, name: Shape): Fit {
+function firstFit(mask: Mask, name: Shape): ShapeMatch {
   const moments = shapeMoments[name];
   const radius = Math.sqrt(mask.area / moments.area);
   const placed = { name, centerX: mask.x - moments.x * radius, centerY: mask.y - moments.y * radius, radius };
@@ -51,7 +46,7 @@ function firstFit(mask: Mask, name: Shape): Fit {
 }
 
 /** Moves and scales the shape by fractions of a pixel while the overlap grows. */
-function refine(mask: Mask, start: Fit): Fit {
+function refine(mask: Mask, start: ShapeMatch): ShapeMatch {
   let best = start;
   for (const step of [0.5, 0.25]) {
     const scale = step * 0.5;
