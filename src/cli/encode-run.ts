@@ -49,9 +49,10 @@ export async function runEncode(paths: string[], flags: EncodeFlags): Promise<vo
 async function pictureStream(paths: readonly string[], flags: EncodeFlags, size: number): Promise<PictureStream> {
   const crops = numberFlag("--crops", flags.crops, { least: 0, whole: true });
   const seed = numberFlag("--seed", flags.seed, { least: 0, whole: true });
-  if (flags.scenes !== undefined) {
+  const scenes = trainingScenes(flags, size);
+  if (scenes) {
     if (crops > 0) throw new UserError("--crops needs picture files; scenes are drawn in one size");
-    return streamOf(trainingScenes(flags.scenes, size));
+    return streamOf(scenes);
   }
   const files = await namedPictures(paths, { captions: flags.captions ?? false });
   return streamFiles(files, { size, ...(crops > 0 && { crops: { count: crops, flip: flags.flip, seed } }) });

@@ -1,7 +1,8 @@
 import { Option, type Command } from "commander";
+import { addSceneFlags, type SceneFlags } from "./scene-flags.ts";
 import type { Precision } from "../train/precision.ts";
 
-export type EncodeFlags = {
+export type EncodeFlags = SceneFlags & {
   clip: string;
   vqgan: string;
   output: string;
@@ -14,11 +15,10 @@ export type EncodeFlags = {
   batchSize?: string;
   device: string;
   precision: Precision;
-  scenes?: string;
 };
 
 export function encodeCommand(program: Command): void {
-  program
+  const command = program
     .command("encode")
     .description("encode pictures once: VQGAN's tokens and CLIP's embeddings, for train gpt")
     .argument("[pictures...]", "folders with pictures, searched through to the bottom, or .jsonl lists of pictures")
@@ -35,10 +35,10 @@ export function encodeCommand(program: Command): void {
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .addOption(
       new Option("--precision <name>", "what to compute in").choices(["auto", "float32", "bfloat16"]).default("auto"),
-    )
-    .option("--scenes <n>", "encode this many synthetic scenes in place of pictures")
-    .action(async (paths: string[], flags: EncodeFlags) => {
-      const { runEncode } = await import("./encode-run.ts");
-      await runEncode(paths, flags);
-    });
+    );
+  addSceneFlags(command, "encode this many synthetic scenes in place of pictures");
+  command.action(async (paths: string[], flags: EncodeFlags) => {
+    const { runEncode } = await import("./encode-run.ts");
+    await runEncode(paths, flags);
+  });
 }

@@ -1,5 +1,4 @@
 import { clipTraining, toDisk } from "../config.ts";
-import { drawScenes, type PictureSet } from "../data/pictures.ts";
 import { trainBpe } from "../io/tokenizers/train-bpe.ts";
 import { Clip } from "../models/clip.ts";
 import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
@@ -9,7 +8,7 @@ import { clipStage } from "../train/clip.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
-import { loadPictures, namedPictures, runTraining } from "./training.ts";
+import { captionedScenes, loadPictures, namedPictures, runTraining, sceneConfig } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
 export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
@@ -18,14 +17,17 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
     throw new UserError(`unknown preset ${flags.preset}; known: ${Object.keys(clipPresets).join(", ")}`);
   }
   const preset = clipPresets[flags.preset];
-  const pictures = await picturesOf(paths, flags, preset.vision.imageSize);
+  const { imageSize } = preset.vision;
+  const pictures =
+    captionedScenes(flags, imageSize) ??
+    (await loadPictures(await namedPictures(paths, { captions: true }), imageSize));
   const tokenizer = trainBpe((pictures.captions ?? []).flat(), {
     vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }),
   });
   const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
   manualSeed(config.seed);
   const clip = new Clip({ ...preset, text }, tokenizer);
-  const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...config };
+  const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...sceneConfig(flags), ...config };
   const stage = clipStage({ clip, pictures, config });
   await runTraining(stage, {
     flags,
@@ -36,18 +38,6 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
       clip: (folder) => withAverage(stage.ema, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     },
   });
-}
-
-async function picturesOf(paths: string[], flags: TrainClipFlags, size: number): Promise<PictureSet> {
-  if (flags.scenes !== undefined) {
-    return drawScenes({
-      count: numberFlag("--scenes", flags.scenes, { least: 1, whole: true }),
-      size,
-      seed: 1,
-      heldOut: "include",
-    });
-  }
-  return loadPictures(await namedPictures(paths, { captions: true }), size);
 }
 
 function isPreset(name: string): name is ClipPresetName {

@@ -1,15 +1,11 @@
 import type { Command } from "commander";
 import { clipTraining } from "../config.ts";
 import { clipPresets } from "../models/clip-config.ts";
+import { addSceneFlags, type SceneFlags } from "./scene-flags.ts";
 import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
-export type TrainClipFlags = TrainingFlags & {
-  preset: string;
-  scenes?: string;
-  vocabSize: string;
-  initFrom?: string;
-};
+export type TrainClipFlags = TrainingFlags & SceneFlags & { preset: string; vocabSize: string; initFrom?: string };
 
 export function trainClipCommand(parent: Command): void {
   const command = parent
@@ -21,8 +17,11 @@ export function trainClipCommand(parent: Command): void {
     )
     .requiredOption("-o, --output <folder>", "the run's folder; the finished CLIP goes to its clip/")
     .option("--preset <name>", `size: ${Object.keys(clipPresets).join(", ")}`, "small64")
-    .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096")
-    .option("--scenes <n>", "train on this many synthetic scenes in place of pairs");
+    .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096");
+  addSceneFlags(
+    command,
+    "train on this many synthetic scenes in place of pairs; with --no-flip, as sentences tell left from right",
+  );
   addTrainingFlags(command);
   addSettings(command, clipTraining);
   command.action(async (paths: string[], flags: TrainClipFlags & Record<string, unknown>) => {

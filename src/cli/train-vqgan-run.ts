@@ -7,7 +7,7 @@ import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
-import { loadPictures, namedPictures, runTraining, trainingScenes } from "./training.ts";
+import { loadPictures, namedPictures, runTraining, sceneConfig, trainingScenes } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";
 
 export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
@@ -15,14 +15,13 @@ export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Re
   const preset = vqganPreset(flags.preset, flags.network);
   const { resolution } = preset;
   const pictures =
-    flags.scenes === undefined
-      ? await loadPictures(await namedPictures(paths, { captions: false }), resolution)
-      : trainingScenes(flags.scenes, resolution);
+    trainingScenes(flags, resolution) ??
+    (await loadPictures(await namedPictures(paths, { captions: false }), resolution));
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);
   const vqgan = new Vqgan(preset);
-  const described = { stage: "vqgan", network: preset, pictures: pictures.count, ...config };
+  const described = { stage: "vqgan", network: preset, pictures: pictures.count, ...sceneConfig(flags), ...config };
   const stage = vqganStage({ vqgan, pictures, config, perceptual });
   await runTraining(stage, {
     flags,

@@ -2,16 +2,12 @@ import type { Command } from "commander";
 import { vqganTraining } from "../config.ts";
 import { vqganPresets } from "../models/vqgan-config.ts";
 import { NETWORK_HELP } from "./network-flag.ts";
+import { addSceneFlags, type SceneFlags } from "./scene-flags.ts";
 import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
-export type TrainVqganFlags = TrainingFlags & {
-  preset: string;
-  network?: string[];
-  scenes?: string;
-  clip?: string;
-  lpips?: string;
-};
+export type TrainVqganFlags = TrainingFlags &
+  SceneFlags & { preset: string; network?: string[]; clip?: string; lpips?: string };
 
 export function trainVqganCommand(parent: Command): void {
   const command = parent
@@ -21,9 +17,9 @@ export function trainVqganCommand(parent: Command): void {
     .requiredOption("-o, --output <folder>", "the run's folder; the finished VQGAN goes to its vqgan/")
     .option("--preset <name>", `size: ${Object.keys(vqganPresets).join(", ")}`, "small64")
     .option("--lpips <file>", "VGG16-LPIPS weights for the perceptual loss")
-    .option("--clip <folder>", "CLIP whose features serve as perceptual loss where there are no LPIPS weights")
-    .option("--scenes <n>", "train on this many synthetic scenes in place of pictures");
+    .option("--clip <folder>", "CLIP whose features serve as perceptual loss where there are no LPIPS weights");
   command.option("--network <key=value...>", NETWORK_HELP);
+  addSceneFlags(command, "train on this many synthetic scenes in place of pictures");
   addTrainingFlags(command);
   addSettings(command, vqganTraining);
   command.action(async (paths: string[], flags: TrainVqganFlags & Record<string, unknown>) => {

@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonTraining } from "../config.ts";
+import { generatorCompositions } from "../data/composition-splits.ts";
 import {
+  drawCompositions,
   drawScenes,
   findPairs,
   findPictures,
@@ -18,6 +20,7 @@ import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
 import { countPrinter, duration, progressPrinter } from "./progress.ts";
+import type { SceneFlags } from "./scene-flags.ts";
 import type { TrainingFlags } from "./training-flags.ts";
 
 /** Runs a stage from the command line: says what it does, saves on Ctrl-C, and writes the finished network. */
@@ -87,10 +90,29 @@ export function reportSkipped({ skipped, count }: Pick<PictureSet, "skipped" | "
   if (skipped.length > 10) console.log(`  and ${skipped.length - 10} more`);
 }
 
-/** Synthetic scenes to train a generator on, without the combinations that are kept apart. */
-export function trainingScenes(scenes: string, size: number): PictureSet {
-  const count = numberFlag("--scenes", scenes, { least: 1, whole: true });
-  return drawScenes({ count, size, seed: 2, heldOut: "exclude" });
+/** Synthetic scenes to train a generator on, without what is kept apart; undefined where the flags ask for none. */
+export function trainingScenes({ scenes, sceneKind }: SceneFlags, size: number): PictureSet | undefined {
+  if (scenes === undefined) return undefined;
+  const set = { count: sceneCount(scenes), size, seed: 2 };
+  return sceneKind === "composed"
+    ? drawCompositions({ ...set, ...generatorCompositions })
+    : drawScenes({ ...set, heldOut: "exclude" });
+}
+
+/** Synthetic scenes to train CLIP on, of all combinations; undefined where the flags ask for none. */
+export function captionedScenes({ scenes, sceneKind }: SceneFlags, size: number): PictureSet | undefined {
+  if (scenes === undefined) return undefined;
+  const set = { count: sceneCount(scenes), size, seed: 1 };
+  return sceneKind === "composed" ? drawCompositions(set) : drawScenes({ ...set, heldOut: "include" });
+}
+
+/** What a run's config.json says of its scenes, so that it cannot go on with others; nothing for single ones. */
+export function sceneConfig({ scenes, sceneKind }: SceneFlags): { sceneKind?: string } {
+  return scenes !== undefined && sceneKind !== "single" ? { sceneKind } : {};
+}
+
+function sceneCount(scenes: string): number {
+  return numberFlag("--scenes", scenes, { least: 1, whole: true });
 }
 
 /** The pictures that a command names, with their captions where it needs them. */

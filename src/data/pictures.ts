@@ -1,3 +1,6 @@
+import { captionComposition } from "./composition-captions.ts";
+import { drawComposition } from "./composition-drawing.ts";
+import { type Composition, compositionAt, type CompositionOptions } from "./compositions.ts";
 import { captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
@@ -79,7 +82,12 @@ export function streamFiles(files: readonly PictureFile[], options: { size: numb
 /** Files of a batch that are under way at once: more than cores, as networks hold up what comes between two steps of each. */
 const READ_AHEAD = 32;
 
-export type SceneSet = PictureSet & { scenes: readonly Scene[]; captions: readonly (readonly string[])[] };
+/** Sentences that each drawn scene has. */
+const CAPTIONS = 4;
+
+type DrawnSet = PictureSet & { captions: readonly (readonly string[])[] };
+
+export type SceneSet = DrawnSet & { scenes: readonly Scene[] };
 
 /** Synthetic scenes, drawn anew from the seed: no file is read. */
 export function drawScenes(options: {
@@ -89,19 +97,54 @@ export function drawScenes(options: {
   /** Whether the combinations that the generator must not see are among them. */
   heldOut: "exclude" | "only" | "include";
 }): SceneSet {
-  const { count, size, seed, heldOut } = options;
-  const images = new Uint8Array(count * size * size * 3);
-  const scenes: Scene[] = [];
+  const { count, seed, heldOut } = options;
+  const scenes = Array.from({ length: count }, (_, i) => sceneAt(seed, i, { heldOut }));
+  const drawn = drawEach(scenes, options, {
+    draw: drawScene,
+    caption: captionScene,
+    name: ({ color, shape }) => `${color} ${shape}`,
+  });
+  return { ...drawn, scenes };
+}
+
+/** Synthetic scenes of one to three objects, drawn anew from the seed. */
+export function drawCompositions(
+  options: { count: number; size: number; seed: number } & CompositionOptions,
+): DrawnSet & {
+  compositions: readonly Composition[];
+} {
+  const { count, size, seed, ...which } = options;
+  const compositions = Array.from({ length: count }, (_, i) => compositionAt(seed, i, which));
+  const drawn = drawEach(
+    compositions,
+    { size, seed },
+    {
+      draw: drawComposition,
+      caption: captionComposition,
+      name: ({ objects }) => objects.map(({ color, shape }) => `${color} ${shape}`).join(", "),
+    },
+  );
+  return { ...drawn, compositions };
+}
+
+function drawEach<S>(
+  scenes: readonly S[],
+  { size, seed }: { size: number; seed: number },
+  as: {
+    draw: (scene: S, pixels: number) => Uint8Array;
+    caption: (scene: S, random: Random) => string;
+    name: (scene: S) => string;
+  },
+): DrawnSet {
+  const images = new Uint8Array(scenes.length * size * size * 3);
   const captions: string[][] = [];
-  for (let i = 0; i < count; i += 1) {
-    const scene = sceneAt(seed, i, { heldOut });
+  for (const [i, scene] of scenes.entries()) {
     const random = new Random(seed, "captions", i);
-    images.set(drawScene(scene, size), i * size * size * 3);
-    scenes.push(scene);
-    captions.push(Array.from({ length: 4 }, () => captionScene(scene, random)));
+    images.set(as.draw(scene, size), i * size * size * 3);
+    captions.push(Array.from({ length: CAPTIONS }, () => as.caption(scene, random)));
   }
-  const names = scenes.map((scene, i) => `scene ${i}: ${scene.color} ${scene.shape}`);
-  return { images, size, count, names, captions, scenes, skipped: [] };
+  const names = scenes.map((scene, i) => `scene ${i}: ${as.name(scene)}`);
+  return { images, size, count: scenes.length, names, captions, skipped: [] };
 }
 
 function requireSome(count: number, skipped: readonly { file: string; reason: string }[]): void {

@@ -3,9 +3,9 @@
 import type { Random } from "../random.ts";
 import type { Combination, Position, Scene } from "./scenes.ts";
 
-const openings = ["", "", "", "a picture of ", "a drawing of ", "an image of ", "there is "] as const;
+export const openings = ["", "", "", "a picture of ", "a drawing of ", "an image of ", "there is "] as const;
 
-const places: Readonly<Record<Position, readonly string[]>> = {
+export const places: Readonly<Record<Position, readonly string[]>> = {
   center: ["in the center", "in the middle"],
   left: ["on the left", "at the left"],
   right: ["on the right", "at the right"],
@@ -17,7 +17,7 @@ const places: Readonly<Record<Position, readonly string[]>> = {
   "bottom right": ["at the bottom right", "in the bottom right corner"],
 };
 
-const textureEndings = { striped: "with stripes", dotted: "with dots" } as const;
+export const textureEndings = { striped: "with stripes", dotted: "with dots" } as const;
 
 /**
  * A sentence about the scene, in small letters without a full stop: "a large striped red circle at the top left on a
@@ -46,6 +46,6 @@ export function captionCombination({ color, shape }: Combination): string {
   return withArticle(`${color} ${shape}`);
 }
 
-function withArticle(words: string): string {
+export function withArticle(words: string): string {
   return `${/^[aeiou]/.test(words) ? "an" : "a"} ${words}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { blurred, noisy } from "../../test/degrade.ts";
 import { Random } from "../random.ts";
 import { checkScene } from "./scene-checker.ts";
 import { drawScene } from "./scene-drawing.ts";
@@ -20,34 +21,15 @@ function accuracy(
   return right / count;
 }
 
-function blurred(picture: Uint8Array, sigma: number): Float32Array {
-  const reach = Math.ceil(3 * sigma);
-  const weights = Array.from({ length: 2 * reach + 1 }, (_, at) => Math.exp(-((at - reach) ** 2) / (2 * sigma ** 2)));
-  const total = weights.reduce((a, b) => a + b);
-  const along = (source: Float32Array, horizontal: boolean): Float32Array =>
-    source.map((_, offset) => {
-      const [row, column, channel] = [Math.floor(offset / (3 * pixels)), Math.floor(offset / 3) % pixels, offset % 3];
-      return weights.reduce((sum, weight, at) => {
-        const shifted = (horizontal ? column : row) + at - reach;
-        const inside = Math.min(pixels - 1, Math.max(0, shifted));
-        const index = horizontal ? row * pixels + inside : inside * pixels + column;
-        return sum + ((source[index * 3 + channel] ?? 0) * weight) / total;
-      }, 0);
-    });
-  return along(along(Float32Array.from(picture), true), false);
-}
-
-function noisy(values: Float32Array | Uint8Array, sigma: number, random: Random): Uint8ClampedArray {
-  return Uint8ClampedArray.from(values, (value) => value + sigma * random.normal());
-}
-
 describe("checkScene on true scenes", () => {
   test("names colour and shape of at least 99 % of 2,000 scenes at 32×32", () => {
     expect(accuracy(2000, (picture) => picture)).toBeGreaterThanOrEqual(0.99);
   });
 
   test("names at least 95 % after a blur of 0.7 pixels and noise of 8 levels", () => {
-    expect(accuracy(800, (picture, random) => noisy(blurred(picture, 0.7), 8, random))).toBeGreaterThanOrEqual(0.95);
+    expect(accuracy(800, (picture, random) => noisy(blurred(picture, pixels, 0.7), 8, random))).toBeGreaterThanOrEqual(
+      0.95,
+    );
   });
 
   test("is sure of clean scenes", () => {
@@ -80,7 +62,7 @@ describe("checkScene on what is no scene", () => {
     const random = new Random(3);
     for (let index = 0; index < 100; index++) {
       const noise = Uint8Array.from({ length: pixels * pixels * 3 }, () => random.int(256));
-      expect(checkScene(noisy(blurred(noise, 2), 0, random), pixels).confidence).toBeLessThan(0.3);
+      expect(checkScene(noisy(blurred(noise, pixels, 2), 0, random), pixels).confidence).toBeLessThan(0.3);
       expect(checkScene(boxes(random), pixels).confidence).toBeLessThan(0.5);
       expect(checkScene(twoShapes(index), pixels).confidence).toBeLessThan(0.5);
     }

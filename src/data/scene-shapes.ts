@@ -53,23 +53,30 @@ function boxDistance(x: number, y: number, { width, height }: { width: number; h
 
 /** Distance to the nearest edge, negative inside by the even-odd rule (Inigo Quilez, "2D distance functions"). */
 function polygonDistance(points: readonly Point[]): Distance {
-  const edges = points.map((start, index) => {
-    const end = points[(index + 1) % points.length] ?? start;
-    const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
-    return { x: start[0], y: start[1], dx, dy, square: dx * dx + dy * dy };
-  });
+  // Five numbers an edge, in one array: checking pictures spends most of its time in this loop.
+  const edges = Float64Array.from(
+    points.flatMap((start, index) => {
+      const end = points[(index + 1) % points.length] ?? start;
+      const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
+      return [start[0], start[1], dx, dy, dx * dx + dy * dy];
+    }),
+  );
   return (x, y) => {
     let nearest = Infinity;
     let inside = false;
-    for (const edge of edges) {
-      const px = x - edge.x;
-      const py = y - edge.y;
-      const t = Math.min(1, Math.max(0, (px * edge.dx + py * edge.dy) / edge.square));
-      const offX = px - t * edge.dx;
-      const offY = py - t * edge.dy;
+    for (let at = 0; at < edges.length; at += 5) {
+      const startX = edges[at] ?? 0;
+      const startY = edges[at + 1] ?? 0;
+      const dx = edges[at + 2] ?? 0;
+      const dy = edges[at + 3] ?? 0;
+      const px = x - startX;
+      const py = y - startY;
+      const t = Math.min(1, Math.max(0, (px * dx + py * dy) / (edges[at + 4] ?? 1)));
+      const offX = px - t * dx;
+      const offY = py - t * dy;
       nearest = Math.min(nearest, offX * offX + offY * offY);
-      const crosses = edge.y <= y !== edge.y + edge.dy <= y;
-      if (crosses && x < edge.x + (edge.dx * py) / edge.dy) inside = !inside;
+      const crosses = startY <= y !== startY + dy <= y;
+      if (crosses && x < startX + (dx * py) / dy) inside = !inside;
     }
     return inside ? -Math.sqrt(nearest) : Math.sqrt(nearest);
   };

@@ -141,7 +141,8 @@ export function sceneAt(seed: number, index: number, options: SceneOptions = {})
   return randomScene(new Random(seed, index, "scene"), options);
 }
 
-function sideOf(position: Position, low: string, high: string): -1 | 0 | 1 {
+/** Where a position lies along one axis: -1 where it names the low side, 1 for the high side, 0 between them. */
+export function sideOf(position: Position, low: string, high: string): -1 | 0 | 1 {
   if (position.includes(low)) return -1;
   return position.includes(high) ? 1 : 0;
 }
@@ -153,7 +154,12 @@ function coordinate(random: Random, { side, radius }: { side: -1 | 0 | 1; radius
   return 0.5 + offset;
 }
 
-function varied(color: Rgb, random: Random, { brightness, spread }: { brightness: number; spread: number }): Rgb {
+/** A colour close to this one. */
+export function varied(
+  color: Rgb,
+  random: Random,
+  { brightness, spread }: { brightness: number; spread: number },
+): Rgb {
   const vary = (value: number): number =>
     Math.min(255, Math.max(0, Math.round(value * brightness + random.between(-spread, spread))));
   return [vary(color[0]), vary(color[1]), vary(color[2])];
