@@ -21,6 +21,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
 import { partOf } from "./parts-run.ts";
 import { countPrinter } from "./progress.ts";
+import { samplingSettings } from "./sampling-flags.ts";
 import { reportSkipped } from "./training.ts";
 
 export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
@@ -34,7 +35,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const training = flags.training && (await findPictures(flags.training));
 
   const device = parseDevice(flags.device);
-  const model = await ClipGen.fromPretrained(flags.model, { device, thread: "main" });
+  const model = await ClipGen.fromPretrained(flags.model, { device, precision: flags.precision, thread: "main" });
   const judge = flags.judge === undefined ? undefined : await Clip.fromPretrained(partOf(flags.judge, "clip"));
   const inception = flags.inception === undefined ? undefined : Inception.fromFile(flags.inception);
   const lpips = flags.lpips === undefined ? undefined : Lpips.fromFile(flags.lpips);
@@ -100,16 +101,8 @@ function drawerOf(
 }
 
 function drawSettings(flags: EvaluateFlags): DrawEachSettings {
-  return {
-    candidates: numberFlag("--candidates", flags.candidates, { least: 1, whole: true }),
-    seed: numberFlag("--seed", flags.seed, { least: 0, whole: true }),
-    guidanceScale: numberFlag("--guidance", flags.guidance, { least: 0 }),
-    temperature: numberFlag("--temperature", flags.temperature, { least: 0 }),
-    topP: numberFlag("--top-p", flags.topP, { least: 0, most: 1 }),
-    ...(flags.batchSize !== undefined && {
-      batchSize: numberFlag("--batch-size", flags.batchSize, { least: 1, whole: true }),
-    }),
-  };
+  const candidates = numberFlag("--candidates", flags.candidates, { least: 1, whole: true });
+  return { candidates, ...samplingSettings(flags) };
 }
 
 function readPrompts(file: string): string[] {

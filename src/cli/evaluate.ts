@@ -1,31 +1,25 @@
 import { Option, type Command } from "commander";
-import type { DrawingMethod } from "../evaluate/drawers.ts";
+import { addMethodFlags, type MethodFlags } from "./method-flags.ts";
+import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
-export type EvaluateFlags = {
-  model: string;
-  data: string[];
-  output: string;
-  prompts?: string;
-  from: "captions" | "pictures";
-  training?: string[];
-  judge?: string;
-  inception?: string;
-  lpips?: string;
-  limit?: string;
-  method: DrawingMethod;
-  steps: string;
-  candidates: string;
-  seed: string;
-  guidance: string;
-  temperature: string;
-  topP: string;
-  batchSize?: string;
-  device: string;
-  json?: boolean;
-};
+export type EvaluateFlags = SamplingFlags &
+  MethodFlags & {
+    model: string;
+    data: string[];
+    output: string;
+    prompts?: string;
+    from: "captions" | "pictures";
+    training?: string[];
+    judge?: string;
+    inception?: string;
+    lpips?: string;
+    limit?: string;
+    candidates: string;
+    json?: boolean;
+  };
 
 export function evaluateCommand(program: Command): void {
-  program
+  const command = program
     .command("evaluate")
     .description("measure a model on pictures, and write a report: metrics.json, and index.html to look at")
     .requiredOption("-m, --model <folder>", "the model")
@@ -48,25 +42,10 @@ export function evaluateCommand(program: Command): void {
     )
     .option("--lpips <file>", "weights of LPIPS")
     .option("--limit <n>", "at most this many pictures and drawings, chosen by chance, but always the same")
-    .addOption(
-      new Option(
-        "--method <name>",
-        "what draws: the model; or, to compare with, CLIP's gradient, or the training's nearest",
-      )
-        .choices(["generate", "optimise", "retrieve"])
-        .default("generate"),
-    )
-    .option("--steps <n>", "steps of the optimisation", "300")
     .option("--candidates <n>", "drawings for every sentence, of which the model's CLIP picks one", "1")
-    .option("--seed <n>", "seed of the first drawing", "0")
-    .option("--guidance <scale>", "how much more the words count; 1 is off", "1")
-    .option("--temperature <t>", "below 1 is safer, above 1 is wilder", "1")
-    .option("--top-p <p>", "draw only from the likeliest tokens that together reach this probability", "0.9")
-    .option("--batch-size <n>", "drawings at a time (default: 64, or what fits into memory)")
-    .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
-    .option("--json", "print what metrics.json holds instead of a table")
-    .action(async (flags: EvaluateFlags) => {
-      const { runEvaluate } = await import("./evaluate-run.ts");
-      await runEvaluate(flags);
-    });
+    .option("--json", "print what metrics.json holds instead of a table");
+  addSamplingFlags(addMethodFlags(command)).action(async (flags: EvaluateFlags) => {
+    const { runEvaluate } = await import("./evaluate-run.ts");
+    await runEvaluate(flags);
+  });
 }

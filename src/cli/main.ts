@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { baselineCommand } from "./baseline.ts";
+import { benchmarkCommand } from "./benchmark.ts";
 import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   journeyCommand(program);
   baselineCommand(program);
   evaluateCommand(program);
+  benchmarkCommand(program);
   embedCommand(program);
   tokenizeCommand(program);
   reconstructCommand(program);
