@@ -30,7 +30,10 @@ export function encodeCommand(program: Command): void {
     .option("--crops <n>", "encode this many random crops of every picture as well", "0")
     .option("--seed <n>", "seed of the crops", "0")
     .option("--keep-pictures", "keep the pictures too, for objectives that compare pictures")
-    .option("--captions", "the pictures come with captions; keep those too, for the contrastive objective alone")
+    .option(
+      "--captions",
+      "the pictures come with captions; keep those too, for the contrastive objective and for --condition caption",
+    )
     .option("--batch-size <n>", "pictures at a time; by default about a million pixels")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .addOption(

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The claim and what closes the gap between words and pictures, on composed scenes and without a judge; prints the tables of
+# docs/results.md.
+#
+#   experiments/scenes.sh OUT
+#   STEPS=2000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
+set -euo pipefail
+out=$1
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+clip_gen() { node "$here/bin/clip-gen.js" "$@"; }
+clip="$here/assets/composed-clip"
+scenes=(--scenes "${SCENES:-20000}" --scene-kind composed)
+mkdir -p "$out"
+
+if [ ! -d "$out/vqgan/vqgan" ]; then
+  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-2000}" --batch-size 32 \
+    --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 >"$out/vqgan.log" 2>&1
+fi
+if [ ! -e "$out/encoded/index.json" ]; then
+  clip_gen encode "${scenes[@]}" --clip "$clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
+fi
+
+# draw NAME MODEL FLAGS…: the benchmark's figures as NAME.json
+draw() {
+  local name=$1 model=$2
+  shift 2
+  [ -e "$out/$name.json" ] && return
+  clip_gen benchmark -m "$model" --each "${EACH:-100}" --precision float32 -o "$out/$name.drawn" "$@"
+  cp "$out/$name.drawn/metrics.json" "$out/$name.json"
+}
+
+# row NAME FLAGS…: a GPT for every seed, and what it draws
+row() {
+  local name=$1 seed
+  shift
+  if [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]]; then return; fi
+  for seed in ${SEEDS:-0}; do
+    local run="$out/$name@$seed"
+    if [ ! -e "$run/model/model.json" ]; then
+      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-2000}" --batch-size 64 \
+        --lr 1.5e-3 --min-lr 1e-4 --warmup 100 --sample-every 100000 --checkpoint-every 100000 "$@" >"$run.log" 2>&1
+      clip_gen convert --clip "$clip" --vqgan "$out/vqgan/vqgan" --gpt "$run/gpt" -o "$run/model" >>"$run.log"
+    fi
+    draw "$name@$seed" "$run/model" --seed $((seed * 1000000))
+  done
+}
+
+# The claim: pictures alone, against captions.
+row language-free --embedding-noise 0.5
+row supervised --condition caption --embedding-noise 0
+
+# The gap between words and pictures: noise of other lengths; 0.75 is clip2latent's, 3 is LAFITE's.
+row noise-0 --embedding-noise 0
+row noise-0.25 --embedding-noise 0.25
+row noise-0.75 --embedding-noise 0.75
+row noise-3 --embedding-noise 3
+
+# The generator, at equal steps.
+row no-drop --condition-drop 0
+row qk-norm --network qk_norm=true
+row random-order --random-order 0.7
+
+first="$out/language-free@0/model"
+if [ -d "$first" ] && [ -z "${ONLY:-}" ]; then
+  draw guidance-1.5 "$first" --guidance 1.5
+  draw guidance-2 "$first" --guidance 2
+  draw temperature-0.8 "$first" --temperature 0.8
+  draw best-of-16 "$first" --candidates 16
+  EACH=${OPTIMISED:-10} draw optimised "$first" --method optimise --steps 300
+  draw retrieved "$first" --method retrieve
+fi
+
+node "$here/experiments/table.js" "$out" seen_all unseen_all relation_all unseen_pair_all count_all long_all paraphrase_all seconds_per_picture
+node "$here/experiments/table.js" "$out" seen_color seen_shape seen_size seen_texture seen_position seen_background unseen_color unseen_shape relation_relation count_count
