@@ -44,6 +44,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const size = model.vqgan.config.resolution;
   const pictures = await readPictures(files, { size });
   if (!flags.json) reportSkipped(pictures);
+  const reference = flags.reference && (await readPictures(await findPairs(flags.reference), { size }));
   const about: ReportAbout = {
     model: model.name,
     data: flags.data,
@@ -53,6 +54,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
     judge: flags.judge,
     inception: flags.inception,
     lpips: flags.lpips,
+    reference: flags.reference,
     training: flags.training,
   };
   const { signal, done } = interruptSignal("stopping; nothing has been written");
@@ -65,6 +67,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
       judge,
       inception,
       lpips,
+      reference,
       training: training && streamFiles(training, { size }),
       signal,
       ...(!flags.json && { onProgress: progressPrinter() }),

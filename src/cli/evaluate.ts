@@ -9,6 +9,7 @@ export type EvaluateFlags = SamplingFlags &
     output: string;
     prompts?: string;
     from: "captions" | "pictures";
+    reference?: string[];
     training?: string[];
     judge?: string;
     inception?: string;
@@ -34,6 +35,7 @@ export function evaluateCommand(program: Command): void {
         .default("captions"),
     )
     .option("--prompts <file>", "draw these sentences instead, one a line")
+    .option("--reference <paths...>", "pictures with captions to recognise drawings among (default: those of --data)")
     .option("--training <paths...>", "what the model was trained on: finds copies among the drawings")
     .option("--judge <folder>", "a CLIP that was trained apart from the model, for all figures that need a CLIP")
     .option(

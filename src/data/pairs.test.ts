@@ -51,6 +51,15 @@ describe("loadPairs reads", () => {
     ]);
   });
 
+  test("another field as the caption", async () => {
+    const list = await write(
+      "field/pairs.jsonl",
+      '{"file": "a.png", "caption": "golden delicious", "coarse": "apple"}',
+    );
+    expect((await loadPairs(`${list}?caption=coarse`)).map((pair) => pair.captions)).toEqual([["apple"]]);
+    await expect(loadPairs(`${list}?caption=fine`)).rejects.toThrow('no "fine", which is to be the caption');
+  });
+
   test("folds of a list, which are all of it together, and keep what belongs together on one side", async () => {
     const lines = Array.from({ length: 200 }, (_, i) => `{"file": "${i}.png", "caption": "c", "kind": "k${i % 100}"}`);
     const list = await write("fold/pairs.jsonl", lines.join("\n"));

@@ -39,10 +39,11 @@ export function isPictureList(path: string): boolean {
  * `split` is "train" and whose `group` is one of the two. `as=photo` keeps all, and adds captions that call them photos, as
  * lines with a "style" have them of their own. `fold=1-9/10&by=unicode` keeps nine tenths, drawn by the value of `unicode`, and
  * `fold=0/10&by=unicode` the rest: what has the same value stays on one side. Without `by` the picture's file decides.
+ * `caption=coarse` takes the value of `coarse` for the only caption.
  * Throws with file and line number where the list is malformed, and where no line is left.
  */
 export async function readPictureList(source: string): Promise<ListedPicture[]> {
-  const { list, where, style, fold } = parseSource(source);
+  const { list, where, style, caption, fold } = parseSource(source);
   if (!existsSync(list)) throw new Error(`cannot read the list ${list}: there is no such file`);
   const folder = dirname(list);
   const pictures: ListedPicture[] = [];
@@ -56,7 +57,11 @@ export async function readPictureList(source: string): Promise<ListedPicture[]> 
     if (!matches(line, where)) continue;
     const file = fileOf(line, place);
     if (fold && !isInFold(line, file, fold)) continue;
-    pictures.push({ file: join(folder, file), captions: captionsOf(line, style), place });
+    pictures.push({
+      file: join(folder, file),
+      captions: caption === undefined ? captionsOf(line, style) : [fieldOf(line, caption, place)],
+      place,
+    });
   }
   if (pictures.length > 0) return pictures;
   const wanted = where.map(([key, values]) => `"${key}": ${values.map((value) => `"${value}"`).join(" or ")}`);
@@ -82,6 +87,8 @@ type Source = {
   list: string;
   where: [key: string, values: string[]][];
   style: string | undefined;
+  /** The field that is the caption. */
+  caption: string | undefined;
   fold: Fold | undefined;
 };
 
@@ -91,14 +98,17 @@ type Fold = { first: number; last: number; of: number; by: string | undefined };
 /** The last "?" divides, unless a file has it in its name. */
 function parseSource(source: string): Source {
   const at = source.lastIndexOf("?");
-  if (at < 0 || existsSync(source)) return { list: source, where: [], style: undefined, fold: undefined };
+  if (at < 0 || existsSync(source))
+    return { list: source, where: [], style: undefined, caption: undefined, fold: undefined };
   const query = new URLSearchParams(source.slice(at + 1));
-  const [style, fold, by] = ["as", "fold", "by"].map((key) => query.get(key) ?? undefined);
-  for (const key of ["as", "fold", "by"]) query.delete(key);
+  const own = ["as", "caption", "fold", "by"];
+  const [style, caption, fold, by] = own.map((key) => query.get(key) ?? undefined);
+  for (const key of own) query.delete(key);
   return {
     list: source.slice(0, at),
     where: [...query].map(([key, values]) => [key, values.split(",")]),
     style,
+    caption,
     fold: fold === undefined ? undefined : parseFold(fold, by),
   };
 }
@@ -146,6 +156,12 @@ function fileOf(line: Line, place: string): string {
     throw new Error(`${place}: "${file}" lies outside the list's folder, expected a path relative to the list`);
   }
   return file;
+}
+
+function fieldOf(line: Line, key: string, place: string): string {
+  const value = line[key];
+  if (typeof value === "string" && value.trim() !== "") return value.trim();
+  throw new Error(`${place}: the line has no "${key}", which is to be the caption`);
 }
 
 function captionsOf(line: Line, listStyle: string | undefined): string[] {

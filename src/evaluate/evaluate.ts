@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { PictureSet, PictureStream } from "../data/picture-stream.ts";
+import { streamOf, type PictureSet, type PictureStream } from "../data/picture-stream.ts";
 import type { Networks } from "../generate/decode.ts";
 import type { DrawEachSettings, DrawnPicture } from "../generate/draw-each.ts";
 import type { Clip } from "../models/clip.ts";
@@ -9,11 +9,12 @@ import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { captionFigures, sourceFigures } from "./caption-figures.ts";
 import { compareSets, inceptionScoreFigure, type BlurCurve } from "./compare.ts";
-import { conditionsOf, embedAll, subjectsOf, type DrawFrom } from "./conditions.ts";
+import { conditionsOf, embedAll, subjectsOf, type DrawFrom, type Subjects } from "./conditions.ts";
 import { findCopies, type Copies, type Nearest } from "./copies.ts";
 import { generatingDrawer, type Drawer } from "./drawers.ts";
 import { clipFeatures, featuresOf, inceptionFeatures, inFloat32, type FeatureOptions } from "./features.ts";
 import { figure, type Figure } from "./figure.ts";
+import { recognitionFigures } from "./recognition-figures.ts";
 import { reconstructPictures } from "./reconstruction-figures.ts";
 
 export type EvaluateOptions = {
@@ -28,6 +29,8 @@ export type EvaluateOptions = {
   judge?: Clip | undefined;
   inception?: Inception | undefined;
   lpips?: Lpips | undefined;
+  /** Pictures with captions among which drawings are to be recognised. Default: the pictures that are evaluated. */
+  reference?: PictureSet | undefined;
   /** What the model was trained on, in the VQGAN's size: finds copies. */
   training?: PictureStream | undefined;
   signal?: AbortSignal | undefined;
@@ -108,6 +111,9 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     pictures: subjects.paired ? ofPictures : undefined,
     judge: options.judge ? "a CLIP that was trained apart" : "the model's own CLIP",
   });
+  const recognition = await recognitionOf(options, { drawings: ofDrawings, pictures: ofPictures, subjects }, (set) =>
+    featuresOf(streamOf(set), clip, hooks("CLIP looks at the reference")),
+  );
   const copies = options.training
     ? await copiesOf(options.training, {
         names: pictures.names,
@@ -138,6 +144,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
         ...byClip.drawings,
         ...(byInception ? [] : [inceptionScoreFigure(undefined)]),
         ...agreement.figures,
+        ...recognition,
         ...(subjects.sentences ? [] : sourceFigures({ drawings: ofDrawings, sources: ofPictures })),
         timeFigure(seconds),
       ],
@@ -147,6 +154,21 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     pictureScores: agreement.pictures,
     heldOut: copies?.heldOut ?? [],
   };
+}
+
+/** Where sentences were drawn and there are pictures of them. */
+async function recognitionOf(
+  { pictures, reference }: EvaluateOptions,
+  seen: { drawings: Tensor; pictures: Tensor; subjects: Subjects },
+  see: (set: PictureSet) => Promise<{ features: Tensor }>,
+): Promise<Figure[]> {
+  const { drawings, subjects } = seen;
+  const shown = (reference ?? pictures).captions?.map(([first = ""]) => first);
+  if (!subjects.sentences || !shown || (!reference && !subjects.paired)) return [];
+  const asked = subjects.sentences;
+  if (!reference) return recognitionFigures({ drawings, asked, pictures: seen.pictures, shown });
+  using features = (await see(reference)).features;
+  return recognitionFigures({ drawings, asked, pictures: features, shown });
 }
 
 /** Held-out pictures are those whose file is not among the training's. */

@@ -15,6 +15,7 @@ export type ReportAbout = {
   judge?: string | undefined;
   inception?: string | undefined;
   lpips?: string | undefined;
+  reference?: readonly string[] | undefined;
   training?: readonly string[] | undefined;
 };
 
