@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { findPairs, findPictures, readPictures, streamFiles, type PictureFile } from "../data/pictures.ts";
 import type { DrawFrom } from "../evaluate/conditions.ts";
@@ -12,7 +12,6 @@ import { ClipGen } from "../generate/pipeline.ts";
 import { Clip } from "../models/clip.ts";
 import { Inception } from "../models/inception.ts";
 import { Lpips } from "../models/lpips.ts";
-import { Random } from "../random.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
@@ -21,6 +20,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
 import { partOf } from "./parts-run.ts";
 import { countPrinter } from "./progress.ts";
+import { readPrompts, some } from "./prompts.ts";
 import { samplingSettings } from "./sampling-flags.ts";
 import { reportSkipped } from "./training.ts";
 
@@ -108,14 +108,6 @@ function drawSettings(flags: EvaluateFlags): DrawEachSettings {
   return { candidates, ...samplingSettings(flags) };
 }
 
-function readPrompts(file: string): string[] {
-  if (!existsSync(file)) throw new UserError(`--prompts ${file}: there is no such file`);
-  const lines = readFileSync(file, "utf8").split(/\r?\n/);
-  const prompts = lines.map((line) => line.replace(/^\uFEFF/, "").trim()).filter((line) => line !== "");
-  if (prompts.length === 0) throw new UserError(`--prompts ${file}: it holds no sentence; expected one a line`);
-  return prompts;
-}
-
 /** Captions only where they are drawn from. */
 async function picturesOf(paths: readonly string[], from: DrawFrom): Promise<PictureFile[]> {
   if (from !== "captions") return await findPictures(paths);
@@ -127,14 +119,6 @@ async function picturesOf(paths: readonly string[], from: DrawFrom): Promise<Pic
     const reason = error instanceof Error ? error.message : String(error);
     throw new UserError(`${reason}; or give --prompts with sentences, or --from pictures`, { cause: error });
   }
-}
-
-/** As many, chosen by chance, in their order: lists are sorted by kind, and their first lines are all of one. */
-function some<T>(all: readonly T[], limit: number): T[] {
-  if (all.length <= limit) return [...all];
-  const order = new Random(0, "evaluate").shuffle(all.map((_, i) => i)).slice(0, limit);
-  const chosen = new Set(order);
-  return all.filter((_, i) => chosen.has(i));
 }
 
 /** Prints each step of the work under its name, a line now and then. */

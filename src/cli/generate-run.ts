@@ -1,5 +1,6 @@
 import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
+import { unfamiliar } from "../generate/calibration.ts";
 import { ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
 import { saveGrid } from "../generate/grid-file.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
@@ -11,7 +12,13 @@ import { numberFlag } from "./number-flag.ts";
 import { samplingSettings } from "./sampling-flags.ts";
 
 export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
-  await draw(flags, (model, options) => model.generate(prompt, options));
+  await draw(flags, async (model, options) => {
+    const pictures = await model.generate(prompt, options);
+    const { calibration } = model;
+    const note = calibration && unfamiliar(prompt, pictures[0]?.score ?? Number.NaN, calibration, model.clip.tokenizer);
+    if (note !== undefined && !options.blend) console.error(`note: ${note}`);
+    return pictures;
+  });
 }
 
 export async function runVary(picture: string, flags: DrawingFlags): Promise<void> {

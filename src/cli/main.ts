@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { baselineCommand } from "./baseline.ts";
 import { benchmarkCommand } from "./benchmark.ts";
+import { calibrateCommand } from "./calibrate.ts";
 import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   varyCommand(program);
   journeyCommand(program);
   baselineCommand(program);
+  calibrateCommand(program);
   evaluateCommand(program);
   benchmarkCommand(program);
   embedCommand(program);

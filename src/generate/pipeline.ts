@@ -12,6 +12,7 @@ import { tidy } from "../tensor/scope.ts";
 import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
 import type { DrawHooks, DrawProgress, DrawRequest, DrawSettings } from "./draw.ts";
+import { calibration, type Calibration } from "./calibration.ts";
 import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts, type Subject } from "./embed.ts";
 import { drawRequest, type JourneyRequest, type JourneySettings } from "./journey.ts";
@@ -44,7 +45,11 @@ export type JourneyOptions = JourneySettings & Pick<GenerateOptions, "onProgress
  */
 export type GeneratePrecision = "auto" | "float32" | "bfloat16" | "int8";
 
-const modelSchema = z.looseObject({ format: z.literal("clip-gen model"), version: z.literal(1) });
+const modelSchema = z.looseObject({
+  format: z.literal("clip-gen model"),
+  version: z.literal(1),
+  calibration: calibration.optional(),
+});
 
 /**
  * The three networks together: words or a picture in, pictures out.
@@ -60,16 +65,26 @@ export class ClipGen {
   readonly vqgan: Vqgan;
   readonly gpt: Gpt;
   readonly name: string;
+  /** What scores known prompts reach, where `clip-gen calibrate` has found out. */
+  readonly calibration: Calibration | undefined;
   readonly #ownThread: boolean;
   #thread: DrawingThread | undefined;
 
   /** @param parts.thread see `fromPretrained`; "main" by default */
-  constructor(parts: { clip: Clip; vqgan: Vqgan; gpt: Gpt; name?: string; thread?: "main" | "own" }) {
+  constructor(parts: {
+    clip: Clip;
+    vqgan: Vqgan;
+    gpt: Gpt;
+    name?: string;
+    calibration?: Calibration | undefined;
+    thread?: "main" | "own";
+  }) {
     this.#ownThread = parts.thread === "own";
     this.clip = parts.clip.eval();
     this.vqgan = parts.vqgan.eval();
     this.gpt = parts.gpt.eval();
     this.name = parts.name ?? "unnamed";
+    this.calibration = parts.calibration;
     const side = this.vqgan.tokenGrid();
     const wanted = {
       codebookSize: this.vqgan.config.codebookSize,
@@ -109,6 +124,7 @@ export class ClipGen {
       vqgan,
       gpt,
       name: basename(resolve(folder)),
+      calibration: parsed.data.calibration,
       thread: options.thread ?? "own",
     });
     if (options.device) model.to(options.device);
