@@ -80,6 +80,15 @@ describe("clip-gen evaluate", () => {
     expect(seen.left_out["clip_score"]).toMatch(/from pictures/);
   });
 
+  test("says captions otherwise, and still knows what they ask for", async () => {
+    const metrics: Metrics = JSON.parse(
+      await run("--data", list, "--rephrase", "capitals", "--json", "-o", join(folder, "loud")),
+    );
+    const prompts = metrics.drawings.map(({ prompt }) => prompt);
+    expect(prompts).toEqual(prompts.map((prompt) => prompt.toUpperCase()));
+    expect(metrics.figures["recognised"]).toBeGreaterThanOrEqual(0);
+  });
+
   test("says what is wrong before it computes anything", async () => {
     const bare = join(folder, "bare2");
     mkdirSync(bare);
@@ -89,6 +98,10 @@ describe("clip-gen evaluate", () => {
       [
         ["--data", bare],
         /^clip-gen: 1 of 1 pictures have no caption.*; or give --prompts with sentences, or --from pictures$/,
+      ],
+      [
+        ["--data", bare, "--rephrase", "typo", "--from", "pictures"],
+        /^clip-gen: --rephrase and --from pictures do not go together/,
       ],
       [["--data", "/nowhere"], /^clip-gen: cannot find pictures in \/nowhere: there is no such file or folder$/],
       [["--data", bare, "--prompts", "/nowhere.txt"], /^clip-gen: --prompts \/nowhere\.txt: there is no such file$/],

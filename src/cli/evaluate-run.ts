@@ -29,8 +29,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const settings = drawSettings(flags);
   const limit = flags.limit === undefined ? Infinity : numberFlag("--limit", flags.limit, { least: 1, whole: true });
   const prompts = flags.prompts === undefined ? undefined : some(readPrompts(flags.prompts), limit);
-  if (prompts && flags.from === "pictures") throw new UserError("give --prompts or --from pictures, not both");
-  const from: DrawFrom = prompts ? { prompts } : flags.from;
+  const from = drawFrom(flags, prompts);
   const files = some(await picturesOf(flags.data, from), limit);
   const training = flags.training && (await findPictures(flags.training));
 
@@ -48,7 +47,7 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   const about: ReportAbout = {
     model: model.name,
     data: flags.data,
-    from: prompts ? basename(flags.prompts ?? "") : flags.from,
+    from: prompts ? basename(flags.prompts ?? "") : (flags.rephrase ?? flags.from),
     method: flags.method,
     settings,
     judge: flags.judge,
@@ -81,6 +80,15 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
   }
 }
 
+function drawFrom({ from, rephrase }: EvaluateFlags, prompts: string[] | undefined): DrawFrom {
+  const given = [prompts && "--prompts", rephrase && "--rephrase", from === "pictures" && "--from pictures"].filter(
+    Boolean,
+  );
+  if (given.length > 1) throw new UserError(`${given.join(" and ")} do not go together: give one of them`);
+  if (prompts) return { prompts };
+  return rephrase ? { rephrased: rephrase } : from;
+}
+
 /** What draws, where it is not the model. */
 function drawerOf(
   model: ClipGen,
@@ -110,7 +118,7 @@ function drawSettings(flags: EvaluateFlags): DrawEachSettings {
 
 /** Captions only where they are drawn from. */
 async function picturesOf(paths: readonly string[], from: DrawFrom): Promise<PictureFile[]> {
-  if (from !== "captions") return await findPictures(paths);
+  if (from === "pictures" || (typeof from !== "string" && "prompts" in from)) return await findPictures(paths);
   try {
     return await findPairs(paths);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import type { Rephrasing } from "../data/caption-variations.ts";
 import { addMethodFlags, type MethodFlags } from "./method-flags.ts";
 import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
@@ -8,6 +9,7 @@ export type EvaluateFlags = SamplingFlags &
     data: string[];
     output: string;
     prompts?: string;
+    rephrase?: Rephrasing;
     from: "captions" | "pictures";
     reference?: string[];
     training?: string[];
@@ -33,6 +35,11 @@ export function evaluateCommand(program: Command): void {
       new Option("--from <what>", "draw from the pictures' captions, or from the pictures' own embeddings")
         .choices(["captions", "pictures"])
         .default("captions"),
+    )
+    .addOption(
+      new Option("--rephrase <how>", "say the captions otherwise before they are drawn: what small changes do").choices(
+        ["article", "plural", "order", "typo", "capitals", "keywords"],
+      ),
     )
     .option("--prompts <file>", "draw these sentences instead, one a line")
     .option("--reference <paths...>", "pictures with captions to recognise drawings among (default: those of --data)")

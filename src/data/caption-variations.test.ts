@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../random.ts";
-import { mistyped, otherNumber, varyCaption } from "./caption-variations.ts";
+import { mistyped, otherNumber, rephrase, rephrasings, varyCaption } from "./caption-variations.ts";
 
 describe("captions in other words", () => {
   test("keep most of their words, follow from the seed, and are never empty", () => {
@@ -35,5 +35,19 @@ describe("captions in other words", () => {
       expect(word.startsWith("b")).toBe(true);
     }
     expect(mistyped("cat", new Random(0))).toBe("cat");
+  });
+
+  test("one at a time", () => {
+    const captions = ["red apple", "a picture of red apple", "fruit, mac, school"];
+    const said = rephrasings.map((how) => rephrase(captions, how, new Random(3)));
+    expect(said.filter((_, i) => rephrasings[i] !== "typo")).toEqual([
+      "a red apple",
+      "red apples",
+      "apple red",
+      "RED APPLE",
+      "fruit, mac, school",
+    ]);
+    expect(said[3]).toMatch(/^red a/);
+    expect(said[3]).not.toBe("red apple");
   });
 });

@@ -26,6 +26,35 @@ export function varyCaption(caption: string, random: Random): string {
   return words.join(" ");
 }
 
+/** Ways in which a prompt may differ from the caption that a model knows, one at a time: to see what it withstands. */
+export const rephrasings = ["article", "plural", "order", "typo", "capitals", "keywords"] as const;
+export type Rephrasing = (typeof rephrasings)[number];
+
+/**
+ * The first caption of a picture, said otherwise. "keywords" takes the last caption instead, in which a list with keywords
+ * names the picture by them alone. What has no such way (an order of one word) stays as it is.
+ */
+export function rephrase(captions: readonly string[], how: Rephrasing, random: Random): string {
+  const [caption = ""] = captions;
+  const words = caption.split(" ");
+  switch (how) {
+    case "article":
+      return `${/^[aeiou]/i.test(caption) ? "an" : "a"} ${caption}`;
+    case "plural":
+      return [...words.slice(0, -1), otherNumber(words.at(-1) ?? "")].join(" ");
+    case "order":
+      return [...words.slice(1), words[0] ?? ""].join(" ");
+    case "typo": {
+      const longest = words.reduce((best, word, i) => (word.length > (words[best]?.length ?? 0) ? i : best), 0);
+      return words.with(longest, mistyped(words[longest] ?? "", random)).join(" ");
+    }
+    case "capitals":
+      return caption.toUpperCase();
+    case "keywords":
+      return captions.at(-1) ?? caption;
+  }
+}
+
 /** "apple" ↔ "apples", by the rules that hold for most English words. */
 export function otherNumber(word: string): string {
   if (/[^s]ies$/.test(word)) return word.replace(/ies$/, "y");

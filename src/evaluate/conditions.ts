@@ -1,34 +1,44 @@
+import { rephrase, type Rephrasing } from "../data/caption-variations.ts";
 import { streamOf, type PictureSet } from "../data/picture-stream.ts";
 import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";
+import { Random } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { clipFeatures, featuresOf, type FeatureOptions } from "./features.ts";
 
-/** What to draw from: the first caption of every picture, other sentences, or the pictures' own embeddings. */
-export type DrawFrom = "captions" | "pictures" | { prompts: readonly string[] };
+/**
+ * What to draw from: the first caption of every picture, the same said otherwise, other sentences, or the pictures' own
+ * embeddings.
+ */
+export type DrawFrom = "captions" | "pictures" | { prompts: readonly string[] } | { rephrased: Rephrasing };
 
 export type Subjects = {
   /** The sentences, or the pictures' files. */
   names: readonly string[];
   /** None where pictures are drawn from. */
   sentences: readonly string[] | undefined;
+  /** What each sentence asks for, in the words of the pictures' captions; the sentences themselves where nothing else is known. */
+  asked: readonly string[];
   /** Whether sentence i belongs to picture i, or is the picture. */
   paired: boolean;
 };
 
 /** @throws RangeError where there is nothing to draw from */
 export function subjectsOf(pictures: PictureSet, from: DrawFrom): Subjects {
-  if (from === "pictures") return { names: pictures.names, sentences: undefined, paired: true };
-  if (from !== "captions") {
+  if (from === "pictures") return { names: pictures.names, sentences: undefined, asked: [], paired: true };
+  if (from !== "captions" && "prompts" in from) {
     if (from.prompts.length === 0) throw new RangeError("there is no sentence to draw");
-    return { names: from.prompts, sentences: from.prompts, paired: false };
+    return { names: from.prompts, sentences: from.prompts, asked: from.prompts, paired: false };
   }
   const captions = pictures.captions?.flatMap(([first]) => (first === undefined ? [] : [first])) ?? [];
   if (captions.length < pictures.count) throw new RangeError("the pictures have no captions to draw from");
-  return { names: captions, sentences: captions, paired: true };
+  if (from === "captions") return { names: captions, sentences: captions, asked: captions, paired: true };
+  const all = pictures.captions ?? [];
+  const rephrased = all.map((own, i) => rephrase(own, from.rephrased, new Random(0, "rephrase", i)));
+  return { names: rephrased, sentences: rephrased, asked: captions, paired: true };
 }
 
 /** The embeddings that a model draws from: (N, D). Dispose of it when done. */

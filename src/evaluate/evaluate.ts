@@ -165,7 +165,7 @@ async function recognitionOf(
   const { drawings, subjects } = seen;
   const shown = (reference ?? pictures).captions?.map(([first = ""]) => first);
   if (!subjects.sentences || !shown || (!reference && !subjects.paired)) return [];
-  const asked = subjects.sentences;
+  const { asked } = subjects;
   if (!reference) return recognitionFigures({ drawings, asked, pictures: seen.pictures, shown });
   using features = (await see(reference)).features;
   return recognitionFigures({ drawings, asked, pictures: features, shown });

@@ -70,8 +70,23 @@ const paper: VqganConfig = {
 };
 
 /** `paper` needs a GPU to train; the others train on a CPU. */
-export const vqganPresets: Readonly<Record<"paper" | "small64" | "tiny32", VqganConfig>> = {
+export const vqganPresets: Readonly<Record<"paper" | "small128" | "small64" | "tiny32", VqganConfig>> = {
   paper,
+  // 128×128 pixels → 8×8 tokens, 7M parameters. Few tokens, so that a GPT can be trained on a CPU, and many codes for each.
+  small128: {
+    ...paper,
+    resolution: 128,
+    ch: 64,
+    chMult: [1, 2, 3],
+    numResBlocks: 1,
+    attnResolutions: [],
+    zChannels: 128,
+    patchSize: 4,
+    codebookSize: 4096,
+    embedDim: 8,
+    legacy: false,
+    normalizeCodebook: true,
+  },
   // 64×64 pixels → 8×8 tokens, 2.8M parameters.
   small64: {
     ...paper,
