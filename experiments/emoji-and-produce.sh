@@ -40,7 +40,7 @@ for how in article plural order typo capitals keywords; do
   measure "names-$how" --data "${emoji[0]}" --reference "${emoji[@]}" --rephrase "$how"
 done
 classes="$data/grocery/grocery.jsonl?split=test&caption=coarse"
-measure produce --data "$classes&group=fruit,vegetables" --reference "$classes" --limit 600
+measure produce --data "$classes&group=fruit,vegetables&as=photo" --rephrase style --reference "$classes" --limit 600
 measure names-optimised --data "${emoji[0]}" --reference "${emoji[@]}" --method optimise --limit 64
 measure names-retrieved --data "${emoji[0]}" --reference "${emoji[@]}" --method retrieve --training "${pictures[@]}"
 

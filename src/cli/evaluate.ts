@@ -38,7 +38,7 @@ export function evaluateCommand(program: Command): void {
     )
     .addOption(
       new Option("--rephrase <how>", "say the captions otherwise before they are drawn: what small changes do").choices(
-        ["article", "plural", "order", "typo", "capitals", "keywords"],
+        ["article", "plural", "order", "typo", "capitals", "keywords", "style"],
       ),
     )
     .option("--prompts <file>", "draw these sentences instead, one a line")

@@ -38,7 +38,13 @@ describe("captions in other words", () => {
   });
 
   test("one at a time", () => {
-    const captions = ["red apple", "a picture of red apple", "fruit, mac, school"];
+    const captions = [
+      "red apple",
+      "a picture of red apple",
+      "red apple, fruit",
+      "fruit, mac, school",
+      "flat red apple",
+    ];
     const said = rephrasings.map((how) => rephrase(captions, how, new Random(3)));
     expect(said.filter((_, i) => rephrasings[i] !== "typo")).toEqual([
       "a red apple",
@@ -46,6 +52,7 @@ describe("captions in other words", () => {
       "apple red",
       "RED APPLE",
       "fruit, mac, school",
+      "flat red apple",
     ]);
     expect(said[3]).toMatch(/^red a/);
     expect(said[3]).not.toBe("red apple");

@@ -27,12 +27,13 @@ export function varyCaption(caption: string, random: Random): string {
 }
 
 /** Ways in which a prompt may differ from the caption that a model knows, one at a time: to see what it withstands. */
-export const rephrasings = ["article", "plural", "order", "typo", "capitals", "keywords"] as const;
+export const rephrasings = ["article", "plural", "order", "typo", "capitals", "keywords", "style"] as const;
 export type Rephrasing = (typeof rephrasings)[number];
 
 /**
- * The first caption of a picture, said otherwise. "keywords" takes the last caption instead, in which a list with keywords
- * names the picture by them alone. What has no such way (an order of one word) stays as it is.
+ * The first caption of a picture, said otherwise. "keywords" and "style" take another of its captions instead: the one that
+ * names the picture by its keywords alone, and the one that begins with its style ("photo apple"). What has no such way
+ * (an order of one word) stays as it is.
  */
 export function rephrase(captions: readonly string[], how: Rephrasing, random: Random): string {
   const [caption = ""] = captions;
@@ -51,7 +52,9 @@ export function rephrase(captions: readonly string[], how: Rephrasing, random: R
     case "capitals":
       return caption.toUpperCase();
     case "keywords":
-      return captions.at(-1) ?? caption;
+      return captions.find((other) => other.includes(", ") && !other.startsWith(caption)) ?? caption;
+    case "style":
+      return captions.find((other) => other.endsWith(` ${caption}`) && !other.startsWith("a picture of ")) ?? caption;
   }
 }
 

@@ -59,7 +59,10 @@ export async function readPictureList(source: string): Promise<ListedPicture[]> 
     if (fold && !isInFold(line, file, fold)) continue;
     pictures.push({
       file: join(folder, file),
-      captions: caption === undefined ? captionsOf(line, style) : [fieldOf(line, caption, place)],
+      captions: withStyle(
+        caption === undefined ? captionsOf(line) : [fieldOf(line, caption, place)],
+        line.style ?? style,
+      ),
       place,
     });
   }
@@ -164,16 +167,14 @@ function fieldOf(line: Line, key: string, place: string): string {
   throw new Error(`${place}: the line has no "${key}", which is to be the caption`);
 }
 
-function captionsOf(line: Line, listStyle: string | undefined): string[] {
-  const style = line.style ?? listStyle;
-  const captions = wordsOf(line);
+/** With one more caption, which names the style: "photo apple". */
+function withStyle(captions: string[], style: string | undefined): string[] {
   const [first] = captions;
-  return style === undefined || first === undefined
-    ? captions
-    : [...captions, `${style} ${first.replace(/^an? /, "")}`];
+  if (style === undefined || first === undefined) return captions;
+  return [...captions, `${style} ${first.replace(/^an? /, "")}`];
 }
 
-function wordsOf(line: Line): string[] {
+function captionsOf(line: Line): string[] {
   const given = line.captions ?? [line.caption ?? line.text].filter((caption) => caption !== undefined);
   if (given.length > 0) return given;
   return line.name === undefined ? [] : captionsFromKeywords(line.name, line.keywords);
