@@ -39,6 +39,10 @@ export const clipTraining = common.extend({
   soften: share
     .default(0)
     .describe("share of pictures that are softened and grained, with captions that call them blurry"),
+  lockImage: z
+    .boolean()
+    .default(false)
+    .describe("let only the text tower learn, against all pictures at once; goes on from --init-from"),
   varyCaptions: share
     .default(0)
     .describe("share of captions told in other words: articles, plurals, another order, words left out, slips"),

@@ -1,6 +1,7 @@
 import { clipTraining, gptTraining, vqganTraining, type GptTraining } from "../src/config.ts";
 import type { EncodedSet } from "../src/data/encoded.ts";
 import { clipStage } from "../src/train/clip.ts";
+import { clipTextStage } from "../src/train/clip-text.ts";
 import { gptStage } from "../src/train/gpt.ts";
 import type { Stage } from "../src/train/loop.ts";
 import { perceptualLoss } from "../src/train/perceptual.ts";
@@ -35,6 +36,10 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
   const options = { dropout: 0.2, anyOrder: true, qkNorm: true };
   return {
     clip: { config: clip, make: (seed) => clipStage({ clip: tinyClip(seed), pictures, config: clip }) },
+    "clip, its text tower alone": {
+      config: clip,
+      make: (seed) => clipTextStage({ clip: tinyClip(seed), pictures, config: clip }),
+    },
     vqgan: {
       config: vqgan,
       make: (seed) => {

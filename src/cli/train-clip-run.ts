@@ -1,10 +1,12 @@
 import { clipTraining, toDisk } from "../config.ts";
+import type { PictureSet } from "../data/pictures.ts";
 import { trainBpe } from "../io/tokenizers/train-bpe.ts";
 import { Clip } from "../models/clip.ts";
-import { clipPresets, type ClipPresetName } from "../models/clip-config.ts";
+import { clipPresets, type ClipConfig, type ClipPresetName } from "../models/clip-config.ts";
 import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { clipStage } from "../train/clip.ts";
+import { clipTextStage } from "../train/clip-text.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
@@ -13,22 +15,18 @@ import type { TrainClipFlags } from "./train-clip.ts";
 
 export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
   const config = readSettings(clipTraining, flags);
-  if (!isPreset(flags.preset)) {
-    throw new UserError(`unknown preset ${flags.preset}; known: ${Object.keys(clipPresets).join(", ")}`);
+  if (config.lockImage && flags.initFrom === undefined) {
+    throw new UserError("--lock-image needs --init-from: the CLIP whose picture tower stays as it is");
   }
-  const preset = clipPresets[flags.preset];
-  const { imageSize } = preset.vision;
+  const known = flags.initFrom === undefined ? undefined : await Clip.fromPretrained(flags.initFrom);
+  const imageSize = (known?.config ?? presetOf(flags.preset)).vision.imageSize;
   const pictures =
     captionedScenes(flags, imageSize) ??
     (await loadPictures(await namedPictures(paths, { captions: true }), imageSize));
-  const tokenizer = trainBpe((pictures.captions ?? []).flat(), {
-    vocabSize: numberFlag("--vocab-size", flags.vocabSize, { least: 514, whole: true }),
-  });
-  const text = { ...preset.text, vocabSize: tokenizer.vocabSize };
-  manualSeed(config.seed);
-  const clip = new Clip({ ...preset, text }, tokenizer);
-  const described = { stage: "clip", preset: flags.preset, pictures: pictures.count, ...sceneConfig(flags), ...config };
-  const stage = clipStage({ clip, pictures, config });
+  const clip = known ?? newClip(pictures, { ...flags, seed: config.seed });
+  const from = flags.initFrom === undefined ? { preset: flags.preset } : { initFrom: flags.initFrom };
+  const described = { stage: "clip", ...from, pictures: pictures.count, ...sceneConfig(flags), ...config };
+  const stage = (config.lockImage ? clipTextStage : clipStage)({ clip, pictures, config });
   await runTraining(stage, {
     flags,
     config: toDisk(described),
@@ -38,6 +36,24 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
       clip: (folder) => withAverage(stage.ema, () => clip.eval().savePretrained(folder, { dtype: flags.saveDtype })),
     },
   });
+}
+
+/** A CLIP that knows nothing yet, with a vocabulary of the captions. */
+function newClip(
+  pictures: PictureSet,
+  { preset: name, vocabSize, seed }: Pick<TrainClipFlags, "preset" | "vocabSize"> & { seed: number },
+): Clip {
+  const preset = presetOf(name);
+  const tokenizer = trainBpe((pictures.captions ?? []).flat(), {
+    vocabSize: numberFlag("--vocab-size", vocabSize, { least: 514, whole: true }),
+  });
+  manualSeed(seed);
+  return new Clip({ ...preset, text: { ...preset.text, vocabSize: tokenizer.vocabSize } }, tokenizer);
+}
+
+function presetOf(name: string): ClipConfig {
+  if (isPreset(name)) return clipPresets[name];
+  throw new UserError(`unknown preset ${name}; known: ${Object.keys(clipPresets).join(", ")}`);
 }
 
 function isPreset(name: string): name is ClipPresetName {

@@ -17,6 +17,7 @@ export function trainClipCommand(parent: Command): void {
     )
     .requiredOption("-o, --output <folder>", "the run's folder; the finished CLIP goes to its clip/")
     .option("--preset <name>", `size: ${Object.keys(clipPresets).join(", ")}`, "small64")
+    .option("--init-from <folder>", "go on from this CLIP, with its network and vocabulary, in place of a preset")
     .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096");
   addSceneFlags(
     command,

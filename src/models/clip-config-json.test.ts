@@ -6,7 +6,8 @@ import { clipPresets, isResNet, type ClipConfig } from "./clip-config.ts";
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
-test.each(Object.entries(clipPresets))("the preset %s comes back from Hugging Face's files", (_name, preset) => {
+const transformers = Object.entries(clipPresets).filter(([, { vision }]) => !isResNet(vision));
+test.each(transformers)("the preset %s comes back from Hugging Face's files", (_name, preset) => {
   const files = clipConfigJson({ ...preset, imageMean: [0.1, 0.2, 0.3] });
   expect(parseClipConfig(files.config, files.preprocessor)).toEqual({ ...preset, imageMean: [0.1, 0.2, 0.3] });
 });

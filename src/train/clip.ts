@@ -20,7 +20,7 @@ import { choosePrecision } from "./precision.ts";
 import { parseDevice } from "../tensor/engine.ts";
 
 /** The temperature may not fall below 1/100, as in CLIP (section 2.5). */
-const MAX_LOGIT_SCALE = Math.log(100);
+export const MAX_LOGIT_SCALE = Math.log(100);
 
 /**
  * Contrastive training of a CLIP of one's own (Radford et al. 2021, figure 3): in every batch, each picture has to find
@@ -45,13 +45,9 @@ export function clipStage(options: {
 
   const softened = Math.round(config.soften * config.batchSize);
 
-  /** One of each picture's captions, another one every time; the caption of a softened picture says so. */
+  /** The caption of a softened picture says so. */
   const captionsOf = (indices: Uint32Array, step: number): Tensor => {
-    const random = new Random(config.seed, "captions", step);
-    const chosen = Array.from(indices, (index) => {
-      const caption = random.pick(captions[index] ?? [""]);
-      return config.varyCaptions > 0 && random.chance(config.varyCaptions) ? varyCaption(caption, random) : caption;
-    });
+    const chosen = captionsAt(captions, indices, { ...config, step });
     return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
   };
 
@@ -94,8 +90,21 @@ export function clipStage(options: {
   };
 }
 
+/** One of each picture's captions, another one every time, and some of them in other words. */
+export function captionsAt(
+  captions: readonly (readonly string[])[],
+  indices: Uint32Array,
+  { seed, step, varyCaptions }: { seed: number; step: number; varyCaptions: number },
+): string[] {
+  const random = new Random(seed, "captions", step);
+  return Array.from(indices, (index) => {
+    const caption = random.pick(captions[index] ?? [""]);
+    return varyCaptions > 0 && random.chance(varyCaptions) ? varyCaption(caption, random) : caption;
+  });
+}
+
 /** Pictures with the same captions are of one group: ten photographs of a banana are no wrong answers to one another. */
-function groupsOf(captions: readonly (readonly string[])[]): number[] {
+export function groupsOf(captions: readonly (readonly string[])[]): number[] {
   const numbers = new Map<string, number>();
   return captions.map((own) => {
     const key = own.join("\n");

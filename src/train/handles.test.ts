@@ -19,7 +19,7 @@ test.each(Object.entries(stages))("50 steps of training %s leave no tensor behin
   const before = await settledTensors();
   for (let step = WARM_UP; step < WARM_UP + STEPS; step += 1) stage.step(step);
   await stage.samples?.(WARM_UP + STEPS);
-  expect(memoryFigures().tensors).toBe(before);
+  expect(memoryFigures().tensors).toBeLessThanOrEqual(before);
 });
 
 test("20 drawings leave no tensor behind", async () => {
@@ -44,7 +44,7 @@ test("20 drawings leave no tensor behind", async () => {
   const before = await settledTensors();
   await drawAll();
   await drawAll();
-  expect(memoryFigures().tensors).toBe(before);
+  expect(memoryFigures().tensors).toBeLessThanOrEqual(before);
   await expect(model.generate("", { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
-  expect(memoryFigures().tensors).toBe(before);
+  expect(memoryFigures().tensors).toBeLessThanOrEqual(before);
 });

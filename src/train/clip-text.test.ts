@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { bytesOf, tinyClip, tinyPictures } from "../../test/tiny.ts";
+import { clipTraining } from "../config.ts";
+import { clipTextStage } from "./clip-text.ts";
+
+const config = clipTraining.parse({ steps: 40, batchSize: 6, warmup: 0, lr: 5e-3, precision: "float32" });
+
+test("captions find their pictures among all, and the picture tower stays as it was", () => {
+  const clip = tinyClip();
+  const seeing = (): Record<string, string> =>
+    bytesOf(new Map([...clip.stateDict()].filter(([name]) => /^vision_model|^visual_projection/.test(name))));
+  const before = seeing();
+  const stage = clipTextStage({ clip, pictures: tinyPictures(8), config });
+  const losses = Array.from({ length: 40 }, (_, step) => stage.step(step)["loss"] ?? Number.NaN);
+  expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) - 0.5);
+  expect(Object.keys(before).length).toBeGreaterThan(5);
+  expect(seeing()).toEqual(before);
+});
+
+test("needs captions", () => {
+  const { captions: _captions, ...pictures } = tinyPictures(4);
+  expect(() => clipTextStage({ clip: tinyClip(), pictures, config })).toThrow("these have none");
+});
