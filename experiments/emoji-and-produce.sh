@@ -15,17 +15,20 @@ pictures=("${emoji[@]}" "$produce&split=train,val&as=photo")
 # The model's own CLIP, and one that judges: another seed, another architecture, never used in training or ranking.
 [ -d "$out/clip/clip" ] || clip_gen train clip "${pictures[@]}" --preset small64 --steps 3500 --batch-size 128 --warmup 100 \
   --crop 0.1 --soften 0.15 --vary-captions 0.5 --no-flip --save-dtype bfloat16 -o "$out/clip"
+# Then its text tower alone, each caption against all pictures.
+[ -d "$out/clip-text/clip" ] || clip_gen train clip "${pictures[@]}" --init-from "$out/clip/clip" --lock-image --steps 3000 --batch-size 128 \
+  --lr 5e-4 --warmup 100 --vary-captions 0.5 --save-dtype bfloat16 -o "$out/clip-text"
 [ -d "$out/judge/clip" ] || clip_gen train clip "${pictures[@]}" --preset resnet64 --seed 7 --steps 2500 --batch-size 128 --warmup 100 \
   --crop 0.1 --vary-captions 0.3 --no-flip --save-dtype bfloat16 -o "$out/judge"
 
 # From here on no caption is read.
-[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip/clip" --preset small128 --steps "${VQGAN_STEPS:-5000}" --batch-size 24 \
+[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-5000}" --batch-size 24 \
   --pixel-loss l2 --perceptual-weight 0.3 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --crop 0.06 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
-[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip/clip" --vqgan "$out/vqgan/vqgan" --no-flip --crops 1 -o "$out/encoded"
+[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip --crops 1 -o "$out/encoded"
 [ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 --steps "${GPT_STEPS:-9000}" --batch-size 64 \
   --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.4 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
-[ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/clip/clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
+[ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
 clip_gen calibrate -m "$out/model" --data "${pictures[@]}"
 
 # What it is worth: names and what people make of them, recognised by the judge among all emoji; produce among all classes.
