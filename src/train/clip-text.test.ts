@@ -3,7 +3,7 @@ import { bytesOf, tinyClip, tinyPictures } from "../../test/tiny.ts";
 import { clipTraining } from "../config.ts";
 import { clipTextStage } from "./clip-text.ts";
 
-const config = clipTraining.parse({ steps: 40, batchSize: 6, warmup: 0, lr: 5e-3, precision: "float32" });
+const config = clipTraining.parse({ steps: 200, batchSize: 6, warmup: 0, lr: 1e-2, precision: "float32" });
 
 test("captions find their pictures among all, and the picture tower stays as it was", () => {
   const clip = tinyClip();
@@ -11,8 +11,9 @@ test("captions find their pictures among all, and the picture tower stays as it 
     bytesOf(new Map([...clip.stateDict()].filter(([name]) => /^vision_model|^visual_projection/.test(name))));
   const before = seeing();
   const stage = clipTextStage({ clip, pictures: tinyPictures(8), config });
-  const losses = Array.from({ length: 40 }, (_, step) => stage.step(step)["loss"] ?? Number.NaN);
-  expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) - 0.5);
+  const losses = Array.from({ length: 200 }, (_, step) => stage.step(step)["loss"] ?? Number.NaN);
+  const mean = (some: number[]): number => some.reduce((sum, loss) => sum + loss, 0) / some.length;
+  expect(mean(losses.slice(-20))).toBeLessThan(mean(losses.slice(0, 20)) - 0.3);
   expect(Object.keys(before).length).toBeGreaterThan(5);
   expect(seeing()).toEqual(before);
 });
