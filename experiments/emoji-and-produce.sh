@@ -23,7 +23,7 @@ pictures=("${emoji[@]}" "$produce&split=train,val&as=photo")
 
 # From here on no caption is read.
 [ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-5000}" --batch-size 24 \
-  --pixel-loss l2 --perceptual-weight 0.3 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --crop 0.06 --no-flip --revive-every 100 \
+  --pixel-loss l2 --perceptual-weight 0.3 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
 [ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip --crops 1 -o "$out/encoded"
 [ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 --steps "${GPT_STEPS:-9000}" --batch-size 64 \

@@ -26,10 +26,15 @@ export class PictureBatches {
     const { images, size } = this.#pictures;
     const { seed, flip, crop, device } = this.#options;
     const indices = this.#order.indicesAt(step);
-    const cropSize = size - Math.floor(size * crop);
+    const cropSize = croppedSize(size, crop);
     const bytes = cropAndFlip({ images, imageSize: size, indices, cropSize, flip, seed, step });
     return { images: toPixels(bytes, { count: indices.length, size: cropSize }, device), indices };
   }
+}
+
+/** Pixels a side that a crop leaves, which may cut off this share. */
+export function croppedSize(size: number, crop: number): number {
+  return size - Math.floor(size * crop);
 }
 
 /** RGB bytes (B, H, W, 3) → tensor (B, 3, H, W) float32 in [−1, 1]. */

@@ -5,6 +5,8 @@ import { clipTextStage } from "./clip-text.ts";
 
 const config = clipTraining.parse({ steps: 200, batchSize: 6, warmup: 0, lr: 1e-2, precision: "float32" });
 
+const mean = (some: number[]): number => some.reduce((sum, loss) => sum + loss, 0) / some.length;
+
 test("captions find their pictures among all, and the picture tower stays as it was", () => {
   const clip = tinyClip();
   const seeing = (): Record<string, string> =>
@@ -12,7 +14,6 @@ test("captions find their pictures among all, and the picture tower stays as it 
   const before = seeing();
   const stage = clipTextStage({ clip, pictures: tinyPictures(8), config });
   const losses = Array.from({ length: 200 }, (_, step) => stage.step(step)["loss"] ?? Number.NaN);
-  const mean = (some: number[]): number => some.reduce((sum, loss) => sum + loss, 0) / some.length;
   expect(mean(losses.slice(-20))).toBeLessThan(mean(losses.slice(0, 20)) - 0.3);
   expect(Object.keys(before).length).toBeGreaterThan(5);
   expect(seeing()).toEqual(before);

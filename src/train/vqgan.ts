@@ -1,5 +1,5 @@
 import type { VqganTraining } from "../config.ts";
-import { fromPixels, PictureBatches, toPixels } from "../data/batches.ts";
+import { PictureBatches, croppedSize, fromPixels, toPixels } from "../data/batches.ts";
 import type { PictureSet } from "../data/pictures.ts";
 import { gather, spread } from "../data/rows.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
@@ -33,6 +33,7 @@ export function vqganStage(options: {
   perceptual?: PerceptualLoss | undefined;
 }): Stage & { ema: Ema | undefined } {
   const { vqgan, pictures, config, perceptual } = options;
+  requireWholeTokens(vqgan, pictures.size, config.crop);
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
   const { dtype } = choosePrecision(config.precision, device);
@@ -106,6 +107,16 @@ export function vqganStage(options: {
     step: (number) => tidy(() => step(number)),
     samples: async () => [await reconstructionSample(vqgan, pictures, ema)],
   };
+}
+
+/** What a crop leaves has to divide into tokens. */
+function requireWholeTokens(vqgan: Vqgan, size: number, crop: number): void {
+  const [left, token] = [croppedSize(size, crop), vqgan.config.resolution / vqgan.tokenGrid()];
+  if (left % token === 0) return;
+  throw new RangeError(
+    `crop ${crop} leaves ${left} of ${size} pixels a side, which do not divide into tokens of ${token}×${token}; ` +
+      `take 0, or a multiple of ${token / size}`,
+  );
 }
 
 /** Counts which codes are used, and gives those that nobody uses a new place. */
