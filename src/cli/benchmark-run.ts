@@ -8,11 +8,11 @@ import { drawCompositions } from "../data/pictures.ts";
 import { benchmarkCompositions, type CompositionBenchmark } from "../evaluate/composition-benchmark.ts";
 import { scoreTable } from "../evaluate/composition-score.ts";
 import { generatingDrawer, optimizingDrawer, retrievingDrawer, type Drawer } from "../evaluate/drawers.ts";
-import { ClipGen } from "../generate/pipeline.ts";
+import type { ClipGen } from "../generate/pipeline.ts";
 import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
 import { writeJson } from "../io/json.ts";
-import { parseDevice } from "../tensor/engine.ts";
 import type { BenchmarkFlags } from "./benchmark.ts";
+import { drawingModel } from "./drawing-model.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
@@ -28,11 +28,7 @@ export async function runBenchmark(flags: BenchmarkFlags): Promise<void> {
   if (existsSync(flags.output)) throw new UserError(`${flags.output} exists already; choose another --output`);
   const each = numberFlag("--each", flags.each, { least: 1, whole: true });
   const runs = numberFlag("--runs", flags.runs, { least: 1, whole: true });
-  const model = await ClipGen.fromPretrained(flags.model, {
-    device: parseDevice(flags.device),
-    precision: flags.precision,
-    thread: "main",
-  });
+  const model = await drawingModel(flags);
   const drawer = drawersOf(model, flags);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   const started = performance.now();

@@ -1,10 +1,10 @@
 import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
 import { unfamiliar } from "../generate/calibration.ts";
-import { ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
+import { type ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
 import { saveGrid } from "../generate/grid-file.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
-import { parseDevice } from "../tensor/engine.ts";
+import { drawingModel } from "./drawing-model.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { DrawingFlags } from "./generate.ts";
@@ -33,11 +33,7 @@ async function draw(
   if (![".png", ""].includes(extname(flags.output).toLowerCase())) {
     throw new UserError(`--output ${flags.output}: pictures are written as .png`);
   }
-  const model = await ClipGen.fromPretrained(flags.model, {
-    device: parseDevice(flags.device),
-    precision: flags.precision,
-    thread: "main", // nothing else wants it
-  });
+  const model = await drawingModel(flags);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {
     const pictures = await run(model, { ...options, signal });

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, extname } from "node:path";
 import { isImageFile } from "../data/images.ts";
 import { journeyEndings, saveJourney, type FilmSettings } from "../generate/journey-file.ts";
-import { ClipGen, type Drawable, type JourneyOptions } from "../generate/pipeline.ts";
-import { parseDevice } from "../tensor/engine.ts";
+import { type Drawable, type JourneyOptions } from "../generate/pipeline.ts";
+import { drawingModel } from "./drawing-model.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { JourneyFlags } from "./journey.ts";
@@ -14,11 +14,7 @@ export async function runJourney(names: readonly string[], flags: JourneyFlags):
   const options = journeyOptions(names.length, flags);
   const output = extname(flags.output) === "" ? `${flags.output}.webp` : flags.output;
   const film = filmSettings(output, flags);
-  const model = await ClipGen.fromPretrained(flags.model, {
-    device: parseDevice(flags.device),
-    precision: flags.precision,
-    thread: "main", // nothing else wants it
-  });
+  const model = await drawingModel(flags);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {
     const frames = await model.journey(names.map(stopOf), { ...options, signal });

@@ -1,93 +1,48 @@
-import type { ClipTraining } from "../config.ts";
 import { PictureBatches } from "../data/batches.ts";
 import { varyCaption } from "../data/caption-variations.ts";
-import type { PictureSet } from "../data/pictures.ts";
 import { Random } from "../random.ts";
-import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
-import { Adam } from "../optim/adam.ts";
-import { Ema } from "../optim/ema.ts";
 import { resizeBicubic } from "../nn/resize.ts";
-import { scheduleOf } from "../optim/schedule.ts";
-import { noGrad } from "../tensor/autograd.ts";
 import { cat, randn } from "../tensor/functions.generated.ts";
-import { manualSeed } from "../tensor/random.ts";
-import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { clipLearner, type ClipStage, type ClipStageOptions } from "./clip-learner.ts";
 import { groupedContrastiveLoss } from "./losses.ts";
-import type { Stage } from "./loop.ts";
-import { choosePrecision } from "./precision.ts";
-import { parseDevice } from "../tensor/engine.ts";
-
-/** The temperature may not fall below 1/100, as in CLIP (section 2.5). */
-export const MAX_LOGIT_SCALE = Math.log(100);
 
 /**
  * Contrastive training of a CLIP of one's own (Radford et al. 2021, figure 3): in every batch, each picture has to find
  * its sentence among all, and each sentence its picture. For those who have no CLIP for their field.
  * @throws Error when the pictures have no captions
  */
-export function clipStage(options: {
-  clip: Clip;
-  pictures: PictureSet;
-  config: ClipTraining;
-}): Stage & { ema: Ema | undefined } {
+export function clipStage(options: ClipStageOptions): ClipStage {
   const { clip, pictures, config } = options;
-  const { captions } = pictures;
-  if (!captions) throw new Error("training CLIP needs pictures with captions; these have none");
-  const device = parseDevice(config.device);
-  manualSeed(config.seed, device);
-  clip.to("float32").to(device).setComputeDtype(choosePrecision(config.precision, device).dtype).train();
-  const batches = new PictureBatches(pictures, { ...config, device });
-  const optimizer = new Adam(clip.namedParameters(), config);
-  const ema = config.ema > 0 ? new Ema(clip, { decay: config.ema }) : undefined;
-  const rate = scheduleOf(config);
-
   const softened = Math.round(config.soften * config.batchSize);
+  return clipLearner(options, ({ captions, device }) => {
+    const batches = new PictureBatches(pictures, { ...config, device });
+    const groups = groupsOf(captions);
 
-  /** The caption of a softened picture says so. */
-  const captionsOf = (indices: Uint32Array, step: number): Tensor => {
-    const chosen = captionsAt(captions, indices, { ...config, step });
-    return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
-  };
+    /** The caption of a softened picture says so. */
+    const captionsOf = (indices: Uint32Array, step: number): Tensor => {
+      const chosen = captionsAt(captions, indices, { ...config, step });
+      return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
+    };
 
-  const groups = groupsOf(captions);
-
-  return {
-    name: "clip",
-    batchSize: config.batchSize,
-    device,
-    ema,
-    parts: { model: clip, optimizer, ...(ema && { ema }) },
-    step: (step) =>
-      tidy(() => {
-        const { images, indices } = batches.at(step);
-        const { logitsPerImage } = clip.forward({
-          images: clipInput(soften(images, softened, new Random(config.seed, "soften", step)), clip.config),
-          tokens: captionsOf(indices, step),
-        });
-        const own = Tensor.from(
-          Array.from(indices, (index) => groups[index] ?? -1),
-          [indices.length],
-          "int64",
-        ).to(device);
-        const loss = groupedContrastiveLoss(logitsPerImage, own);
-        optimizer.zeroGrad();
-        loss.backward();
-        const lr = rate(step);
-        const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
-        noGrad(() => clip.logitScale.copy_(clip.logitScale.clamp(0, MAX_LOGIT_SCALE)));
-        ema?.update();
-        const right = own.indexSelect(0, logitsPerImage.argmax(1)).eq(own).to("float32").mean();
-        return {
-          loss: loss.item(),
-          lr,
-          grad_norm: gradNorm,
-          accuracy: right.item(),
-          logit_scale: clip.logitScale.item(),
-        };
-      }),
-  };
+    return (step) => {
+      const { images, indices } = batches.at(step);
+      const { logitsPerImage } = clip.forward({
+        images: clipInput(soften(images, softened, new Random(config.seed, "soften", step)), clip.config),
+        tokens: captionsOf(indices, step),
+      });
+      const own = Tensor.from(
+        Array.from(indices, (index) => groups[index] ?? -1),
+        [indices.length],
+        "int64",
+      ).to(device);
+      return {
+        loss: groupedContrastiveLoss(logitsPerImage, own),
+        accuracy: own.indexSelect(0, logitsPerImage.argmax(1)).eq(own).to("float32").mean(),
+      };
+    };
+  });
 }
 
 /** One of each picture's captions, another one every time, and some of them in other words. */

@@ -26,10 +26,14 @@ export function symmetricContrastiveLoss(logitsPerImage: Tensor): Tensor {
  * @param groups (N) int64
  */
 export function groupedContrastiveLoss(logitsPerImage: Tensor, groups: Tensor): Tensor {
-  const same = groups.unsqueeze(1).eq(groups).to("float32"); // (N, N)
-  const wanted = same.div(same.sum([1], true));
-  const oneWay = (logits: Tensor): Tensor => wanted.mul(logits.to("float32").logSoftmax(-1)).sum([1]).mean().neg();
-  return oneWay(logitsPerImage).add(oneWay(logitsPerImage.t())).mul(0.5);
+  const same = groups.unsqueeze(1).eq(groups); // (N, N)
+  return groupCrossEntropy(logitsPerImage, same).add(groupCrossEntropy(logitsPerImage.t(), same)).mul(0.5);
+}
+
+/** Cross-entropy of every row against all columns that are right, equally. (B, N), and which are right (B, N) → scalar */
+export function groupCrossEntropy(logits: Tensor, right: Tensor): Tensor {
+  const wanted = right.to("float32").div(right.sum([1], true));
+  return wanted.mul(logits.to("float32").logSoftmax(-1)).sum([1]).mean().neg();
 }
 
 function diagonalCrossEntropy(logits: Tensor): Tensor {
