@@ -54,6 +54,8 @@ row noise-0 --embedding-noise 0
 row noise-0.25 --embedding-noise 0.25
 row noise-0.75 --embedding-noise 0.75
 row noise-3 --embedding-noise 3
+[ -e "$out/sentences.txt" ] || node "$here/experiments/scene-sentences.js" 2000 >"$out/sentences.txt"
+row mean-shift --sentences "$out/sentences.txt"
 
 # The generator, at equal steps.
 row no-drop --condition-drop 0

@@ -33,7 +33,7 @@ export async function runBenchmark(flags: BenchmarkFlags): Promise<void> {
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   const started = performance.now();
   try {
-    const drawn = await benchmarkCompositions(model.clip, {
+    const drawn = await benchmarkCompositions(model, {
       drawers: Array.from({ length: runs }, (_, run) => drawer(run)),
       each,
       signal,

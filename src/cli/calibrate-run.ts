@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { findPairs } from "../data/pictures.ts";
-import { embedAll } from "../evaluate/conditions.ts";
+import { textConditions } from "../generate/embed.ts";
 import { calibrate } from "../generate/calibration.ts";
 import { drawEach } from "../generate/draw-each.ts";
 import { ClipGen } from "../generate/pipeline.ts";
@@ -18,7 +18,7 @@ export async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const prompts = some(await promptsOf(flags), numberFlag("--limit", flags.limit, { least: 20, whole: true }));
   if (prompts.length < 20) throw new UserError(`${prompts.length} prompts are too few to tell what is usual; give 20`);
   const model = await ClipGen.fromPretrained(flags.model, { device: parseDevice(flags.device), thread: "main" });
-  using conditions = embedAll(model.clip, prompts);
+  using conditions = textConditions(model, prompts);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   const print = countPrinter("drawing");
   try {

@@ -3,11 +3,11 @@ import { Random } from "../random.ts";
 import { UserError } from "./errors.ts";
 
 /** The sentences of a file, one a line. */
-export function readPrompts(file: string): string[] {
-  if (!existsSync(file)) throw new UserError(`--prompts ${file}: there is no such file`);
+export function readPrompts(file: string, flag = "--prompts"): string[] {
+  if (!existsSync(file)) throw new UserError(`${flag} ${file}: there is no such file`);
   const lines = readFileSync(file, "utf8").split(/\r?\n/);
   const prompts = lines.map((line) => line.replace(/^\uFEFF/, "").trim()).filter((line) => line !== "");
-  if (prompts.length === 0) throw new UserError(`--prompts ${file}: it holds no sentence; expected one a line`);
+  if (prompts.length === 0) throw new UserError(`${flag} ${file}: it holds no sentence; expected one a line`);
   return prompts;
 }
 

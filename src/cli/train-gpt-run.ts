@@ -1,12 +1,15 @@
 import { gptObjectives, gptTraining, toDisk } from "../config.ts";
 import { readEncoded } from "../data/encoded.ts";
+import { embedTexts } from "../generate/embed.ts";
 import { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
+import { meanShift } from "../train/gpt-conditions.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
+import { readPrompts } from "./prompts.ts";
 import { gptPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining } from "./training.ts";
@@ -28,11 +31,18 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
     tokenCount: h * w,
     conditionDim: data.embedDim,
     ...(config.randomOrder > 0 && { anyOrder: true }),
+    ...(flags.sentences !== undefined && { textShift: true }),
   });
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const vqgan = flags.vqgan === undefined ? undefined : await Vqgan.fromPretrained(flags.vqgan);
   clip?.setTrainable(false);
   vqgan?.setTrainable(false);
+  if (flags.sentences !== undefined) {
+    if (!clip) throw new UserError("--sentences needs the CLIP that the pictures were encoded with: --clip");
+    if (config.condition === "caption") throw new UserError("--sentences is for conditions that come from pictures");
+    using embedded = embedTexts(clip, readPrompts(flags.sentences, "--sentences"));
+    gpt.textShift = meanShift(data, embedded);
+  }
   const stage = gptStage({ gpt, data, config, ...(clip && { clip }), ...(vqgan && { vqgan }) });
   await runTraining(stage, {
     flags,

@@ -11,6 +11,7 @@ export type TrainGptFlags = TrainingFlags & {
   objective: string;
   clip?: string;
   vqgan?: string;
+  sentences?: string;
 };
 
 export function trainGptCommand(parent: Command): void {
@@ -21,8 +22,12 @@ export function trainGptCommand(parent: Command): void {
     .requiredOption("-o, --output <folder>", "the run's folder; the finished GPT goes to its gpt/")
     .option("--preset <name>", `size: ${Object.keys(gptPresets).join(", ")}`, "small")
     .option("--objective <name>", `what is minimised: ${Object.keys(gptObjectives).join(", ")}`, "cross-entropy")
-    .option("--clip <folder>", "CLIP, for the embedding and contrastive terms")
+    .option("--clip <folder>", "CLIP, for the embedding and contrastive terms, and for --sentences")
     .option("--vqgan <folder>", "VQGAN, for the embedding and reconstruction terms");
+  command.option(
+    "--sentences <file>",
+    "what people will ask for, one sentence a line, of no picture in particular: when drawing, sentences are moved by how far the pictures lie from these on average (C3)",
+  );
   command.option("--network <key=value...>", NETWORK_HELP);
   addTrainingFlags(command);
   addSettings(command, gptTraining);

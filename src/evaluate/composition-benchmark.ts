@@ -1,8 +1,8 @@
 import { testSentence, testSplits, type TestSentence } from "../data/composition-splits.ts";
-import type { Clip } from "../models/clip.ts";
+import type { Networks } from "../generate/decode.ts";
 import type { DrawHooks } from "../generate/draw.ts";
 import type { DrawnPicture } from "../generate/draw-each.ts";
-import { embedAll } from "./conditions.ts";
+import { textConditions } from "../generate/embed.ts";
 import { markPictures, scoreMarks, type Mark, type Score } from "./composition-score.ts";
 import type { Drawer } from "./drawers.ts";
 
@@ -26,13 +26,13 @@ export function benchmarkSentences(each: number): TestSentence[] {
  * @param options.drawers one for each run: the same model with other seeds gives intervals
  */
 export async function benchmarkCompositions(
-  clip: Clip,
+  networks: Pick<Networks, "clip" | "gpt">,
   options: { drawers: readonly Drawer[]; each: number } & DrawHooks,
 ): Promise<CompositionBenchmark> {
   const { drawers, each, ...hooks } = options;
   const sentences = benchmarkSentences(each);
-  using conditions = embedAll(
-    clip,
+  using conditions = textConditions(
+    networks,
     sentences.map(({ text }) => text),
   );
   const runs: CompositionRun[] = [];

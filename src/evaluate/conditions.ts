@@ -1,10 +1,9 @@
 import { rephrase, type Rephrasing } from "../data/caption-variations.ts";
 import { streamOf, type PictureSet } from "../data/picture-stream.ts";
-import type { Clip } from "../models/clip.ts";
+import type { Networks } from "../generate/decode.ts";
+import { textConditions } from "../generate/embed.ts";
 import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
-import { noGrad } from "../tensor/autograd.ts";
-import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { clipFeatures, featuresOf, type FeatureOptions } from "./features.ts";
@@ -43,38 +42,15 @@ export function subjectsOf(pictures: PictureSet, from: DrawFrom): Subjects {
 
 /** The embeddings that a model draws from: (N, D). Dispose of it when done. */
 export async function conditionsOf(
-  clip: Clip,
+  { clip, gpt }: Pick<Networks, "clip" | "gpt">,
   { pictures, subjects }: { pictures: PictureSet; subjects: Subjects },
   options: FeatureOptions,
 ): Promise<Tensor> {
-  if (subjects.sentences) return embedAll(clip, subjects.sentences);
+  if (subjects.sentences) return textConditions({ clip, gpt }, subjects.sentences);
   const { features } = await featuresOf(streamOf(pictures), clipFeatures(clip), options);
   try {
     return keep(tidy(() => normalize(features)));
   } finally {
     features.dispose();
   }
-}
-
-const TEXTS_AT_ONCE = 256;
-
-/** Unit embeddings of many sentences: (N, D) float32 on the CPU. Dispose of it when done. */
-export function embedAll(clip: Clip, texts: readonly string[]): Tensor {
-  return keep(
-    noGrad(() =>
-      tidy(() => {
-        const parts: Tensor[] = [];
-        for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {
-          const some = texts.slice(start, start + TEXTS_AT_ONCE);
-          parts.push(
-            tidy(() => {
-              const tokens = clip.tokenize(some).to(clip.logitScale.device);
-              return normalize(clip.encodeText(tokens)).to("float32").to("cpu");
-            }),
-          );
-        }
-        return cat(parts);
-      }),
-    ),
-  );
 }

@@ -9,8 +9,9 @@ import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { captionFigures, sourceFigures } from "./caption-figures.ts";
 import { compareSets, inceptionScoreFigure, type BlurCurve } from "./compare.ts";
-import { conditionsOf, embedAll, subjectsOf, type DrawFrom, type Subjects } from "./conditions.ts";
+import { conditionsOf, subjectsOf, type DrawFrom, type Subjects } from "./conditions.ts";
 import { findCopies, type Copies, type Nearest } from "./copies.ts";
+import { embedTexts } from "../generate/embed.ts";
 import { generatingDrawer, type Drawer } from "./drawers.ts";
 import { clipFeatures, featuresOf, inceptionFeatures, inFloat32, type FeatureOptions } from "./features.ts";
 import { figure, type Figure } from "./figure.ts";
@@ -81,7 +82,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     lpips,
     ...hooks("reconstructing pictures"),
   });
-  using conditions = await conditionsOf(networks.clip, { pictures, subjects }, hooks("embedding pictures"));
+  using conditions = await conditionsOf(networks, { pictures, subjects }, hooks("embedding pictures"));
   const started = performance.now();
   const drawer = options.drawer ?? generatingDrawer(networks, options.draw ?? {});
   const drawn = await drawer(conditions, {
@@ -104,7 +105,7 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
   const byInception = inception && (await compareSets(sets, inceptionFeatures(inception), { ...common, onProgress }));
   for (const features of Object.values(byInception?.features ?? {})) features.dispose();
 
-  using texts = subjects.sentences ? inFloat32(judge, () => embedAll(judge, subjects.sentences ?? [])) : null;
+  using texts = subjects.sentences ? inFloat32(judge, () => embedTexts(judge, subjects.sentences ?? [], "cpu")) : null;
   const agreement = captionFigures({
     texts: texts ?? undefined,
     drawings: ofDrawings,

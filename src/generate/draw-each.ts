@@ -15,7 +15,7 @@ export type DrawnPicture = DrawnRow & { size: number };
  * `ClipGen.generate` draws with that seed and as many candidates: exactly in float32. In 16 bits a batch of another size
  * rounds differently, and most pictures come to have other tokens somewhere. Between two tokens the event loop gets a turn.
  * @param networks a `ClipGen`, or its three networks in evaluation mode
- * @param conditions (N, D) unit embeddings, of sentences (`embedTexts`) or of pictures
+ * @param conditions (N, D) unit embeddings, of pictures, or of sentences after `gpt.conditionOfText`
  * @returns N pictures, in the conditions' order
  * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
  */

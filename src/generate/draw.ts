@@ -48,8 +48,8 @@ export async function drawPictures(
   hooks: DrawHooks = {},
 ): Promise<GeneratedPicture[]> {
   checkSettings(request.settings);
-  using condition = await embedSubjects(networks.clip, request.subjects);
-  using negative = request.negative && embedTokens(networks.clip, request.negative.ids);
+  using condition = await embedSubjects(networks, request.subjects);
+  using negative = request.negative && embedTokens(networks, request.negative.ids);
   const conditions = { condition, ...(negative && { negative }) };
   return await (request.settings.beams === undefined ? sample : search)(networks, conditions, request, hooks);
 }

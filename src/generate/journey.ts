@@ -83,13 +83,13 @@ export async function drawRequest(
 
 /** The frames' conditions, (frames, D), and where they are. Dispose of the tensor when done. */
 async function conditionsOf(
-  { clip }: Networks,
+  networks: Networks,
   stops: readonly Stop[],
   frames: number,
 ): Promise<{ conditions: Tensor; places: Place[] }> {
   const embeddings: Tensor[] = [];
   try {
-    for (const { subject } of stops) embeddings.push(await embedSubject(clip, subject));
+    for (const { subject } of stops) embeddings.push(await embedSubject(networks, subject));
     const places = placesOf(
       embeddings.map((embedding) => embedding.flatten().toNumbers()),
       frames,

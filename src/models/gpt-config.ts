@@ -32,6 +32,8 @@ export type GptConfig = {
   anyOrder?: boolean | undefined;
   /** Whether queries and keys are normalised within each head (Dehghani et al. 2023, arXiv 2302.05442): steadier in training. */
   qkNorm?: boolean | undefined;
+  /** Whether it knows how far pictures lie from sentences on average, and moves what sentences ask for by as much. */
+  textShift?: boolean | undefined;
 };
 
 const size = z.number().int().positive();
@@ -52,6 +54,7 @@ export const gptConfig: z.ZodType<GptConfig> = z.object({
   learnedNull: z.boolean().optional(),
   anyOrder: z.boolean().optional(),
   qkNorm: z.boolean().optional(),
+  textShift: z.boolean().optional(),
 });
 
 /** What of a configuration does not follow from VQGAN and CLIP. */

@@ -4,6 +4,7 @@ import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { normal, shapesOnly } from "../nn/init.ts";
 import { Dropout, Embedding, LayerNorm, Linear } from "../nn/layers.ts";
+import { normalize } from "../nn/functional.ts";
 import { Module } from "../nn/module.ts";
 import { Block, type BlockContext } from "./gpt-block.ts";
 import { GPT_MODEL_TYPE, readGpt, type GptHints } from "./formats/gpt.ts";
@@ -38,6 +39,8 @@ export class Gpt extends Module {
   conditionProj: Linear | ConditionMlp | undefined;
   /** (P, D): the condition of pictures without one, where the network has learned it. */
   nullCondition: Tensor | undefined;
+  /** (D): mean embedding of pictures, less that of sentences; see `conditionOfText`. */
+  textShift: Tensor | undefined;
   dropout: Dropout;
   blocks: Block[] | LlamaBlock[];
   norm: LayerNorm | RmsNorm;
@@ -57,6 +60,7 @@ export class Gpt extends Module {
     this.conditionProj = conditionProj(config);
     this.dropout = new Dropout(config.dropout);
     if (config.learnedNull) this.nullCondition = keep(zeros([this.conditionLength, config.conditionDim]));
+    if (config.textShift) this.textShift = keep(zeros([config.conditionDim]));
     if (config.architecture === "llama") {
       this.blocks = Array.from({ length: layers }, () => new LlamaBlock(config));
       this.norm = new RmsNorm(width);
@@ -106,6 +110,14 @@ export class Gpt extends Module {
   /** What stands for "no condition" in guidance: the learned one, or zeros as in training where embeddings are dropped. */
   freeCondition(like: Tensor): Tensor {
     return this.nullCondition?.view(like.shape.slice(1)).to(like.dtype).expand(like.shape) ?? like.zerosLike();
+  }
+
+  /**
+   * Unit embeddings of sentences to what the GPT draws from: moved by how far pictures lie from sentences on average, where
+   * it has learned that (C3, arXiv 2401.08567, section 4.1), and made units again. (N, D) → (N, D)
+   */
+  conditionOfText(embedding: Tensor): Tensor {
+    return this.textShift ? normalize(embedding.add(this.textShift.to(embedding.dtype))) : embedding;
   }
 
   /**

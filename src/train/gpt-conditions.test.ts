@@ -1,7 +1,15 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { tinyClip, tinyEncoded, tinyGpt } from "../../test/tiny.ts";
 import { gptTraining } from "../config.ts";
+import { embedTexts, textConditions } from "../generate/embed.ts";
+import { Gpt } from "../models/gpt.ts";
+import { zeros } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { meanShift } from "./gpt-conditions.ts";
 import { gptStage } from "./gpt.ts";
 import { placesOf, RandomOrders } from "./token-orders.ts";
 
@@ -19,6 +27,41 @@ describe("captions as conditions", () => {
   test("need a CLIP and captions", () => {
     const config = gptTraining.parse({ ...settings, condition: "caption" });
     expect(() => gptStage({ gpt: tinyGpt(), data, config })).toThrow("need a CLIP, and pictures");
+  });
+});
+
+describe("the mean shift", () => {
+  const sentences = ["a cat", "a dog in the rain", "nothing at all"];
+
+  test("brings the mean of sentences to that of pictures, and stays with the GPT", async () => {
+    const [gpt, clip] = [tinyGpt({ textShift: true }), tinyClip()];
+    using embedded = embedTexts(clip, sentences);
+    using pictures = Tensor.from(data.embeddings, [data.embeddings.length / data.embedDim, data.embedDim]);
+    gpt.textShift = meanShift(data, embedded);
+    const apart = tidy(() =>
+      embedded
+        .add(gpt.textShift ?? embedded)
+        .mean([0])
+        .sub(pictures.mean([0]))
+        .abs()
+        .amax([0])
+        .item(),
+    );
+    expect(apart).toBeLessThan(1e-6);
+
+    const folder = join(mkdtempSync(join(tmpdir(), "clip-gen-")), "gpt");
+    await gpt.savePretrained(folder);
+    const again = await Gpt.fromPretrained(folder);
+    expect(again.textShift?.toNumbers()).toEqual(gpt.textShift.toNumbers());
+    using conditions = textConditions({ clip, gpt: again }, sentences);
+    const lengths = tidy(() => conditions.mul(conditions).sum([1]).toNumbers());
+    for (const length of lengths) expect(length).toBeCloseTo(1, 5);
+    expect(conditions.toNumbers()).not.toEqual(embedded.toNumbers());
+  });
+
+  test("needs a CLIP with embeddings like the pictures'", () => {
+    using other = zeros([2, data.embedDim + 1]);
+    expect(() => meanShift(data, other)).toThrow("numbers, the pictures'");
   });
 });
 

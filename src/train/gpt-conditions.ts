@@ -1,11 +1,13 @@
+import type { EncodedSet } from "../data/encoded.ts";
 import type { EncodedBatch } from "../data/encoded-batches.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
+import { keep, tidy } from "../tensor/scope.ts";
 import { rand, randn } from "../tensor/functions.generated.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import type { GptStageOptions } from "./gpt.ts";
 
 /**
@@ -16,6 +18,18 @@ export function addNoise(embedding: Tensor, sigma: number): Tensor {
   if (sigma === 0) return embedding;
   const noise = normalize(randn(embedding.shape, { device: embedding.device }));
   return normalize(embedding.add(noise, { alpha: sigma }));
+}
+
+/**
+ * How far pictures lie from sentences on average: the mean of the pictures' unit embeddings less that of the sentences'
+ * (C3, arXiv 2401.08567). No sentence needs to belong to a picture. (D). Dispose of it when done.
+ */
+export function meanShift({ embeddings, embedDim }: EncodedSet, sentences: Tensor): Tensor {
+  const [rows, width] = [embeddings.length / embedDim, sentences.size(1)];
+  if (width !== embedDim) throw new Error(`the sentences' embeddings have ${width} numbers, the pictures' ${embedDim}`);
+  const pictures = new Float32Array(embedDim);
+  for (const [i, value] of embeddings.entries()) pictures[i % embedDim] = (pictures[i % embedDim] ?? 0) + value / rows;
+  return keep(noGrad(() => tidy(() => Tensor.from(pictures, [embedDim]).sub(sentences.mean([0])))));
 }
 
 /** Zeros in place of some conditions, so that the GPT also draws without one (Ho & Salimans 2022, guidance). */
