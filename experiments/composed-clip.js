@@ -5,7 +5,7 @@
 import { drawComposition } from "../dist/data/composition-drawing.js";
 import { testSentence, testSplits } from "../dist/data/composition-splits.js";
 import { streamOf } from "../dist/data/picture-stream.js";
-import { embedAll } from "../dist/evaluate/conditions.js";
+import { embedTexts } from "../dist/generate/embed.js";
 import { rPrecision } from "../dist/evaluate/clip-score.js";
 import { clipFeatures, featuresOf } from "../dist/evaluate/features.js";
 import { Clip } from "../dist/models/clip.js";
@@ -25,7 +25,7 @@ for (const split of testSplits) {
   const images = Buffer.concat(sentences.map(({ composition }) => drawComposition(composition, SIZE)));
   const pictures = { images, size: SIZE, count: COUNT, names: sentences.map(({ text }) => text), skipped: [] };
   const { features } = await featuresOf(streamOf(pictures), clipFeatures(clip));
-  const texts = embedAll(
+  const texts = embedTexts(
     clip,
     sentences.map(({ text }) => text),
   );
