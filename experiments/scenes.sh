@@ -57,6 +57,10 @@ row noise-3 --embedding-noise 3
 [ -e "$out/sentences.txt" ] || node "$here/experiments/scene-sentences.js" 2000 >"$out/sentences.txt"
 row mean-shift --sentences "$out/sentences.txt"
 
+row neighbours-4 --embedding-neighbours 4
+row neighbours-16 --embedding-neighbours 16
+row neighbours-64 --embedding-neighbours 64
+
 # The generator, at equal steps.
 row no-drop --condition-drop 0
 row qk-norm --network qk_norm=true

@@ -96,6 +96,12 @@ export const gptTraining = common.extend({
   betas: z.tuple([share, share]).default([0.9, 0.95]).describe("Adam's decay rates"),
   weightDecay: z.number().min(0).default(0.01).describe("AdamW's decay; 0 is Adam"),
   embeddingNoise: z.number().min(0).default(0.5).describe("length of the random vector added to a unit embedding"),
+  embeddingNeighbours: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("most of a picture's nearest neighbours whose embeddings are averaged with its own, before the noise"),
   accumulate: count
     .default(1)
     .describe("parts that a batch is computed in, one after the other: less memory for activations, the same step"),

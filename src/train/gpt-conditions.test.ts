@@ -7,9 +7,10 @@ import { gptTraining } from "../config.ts";
 import { embedTexts, textConditions } from "../generate/embed.ts";
 import { Gpt } from "../models/gpt.ts";
 import { zeros } from "../tensor/functions.generated.ts";
+import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { meanShift } from "./gpt-conditions.ts";
+import { meanShift, Neighbourhood } from "./gpt-conditions.ts";
 import { gptStage } from "./gpt.ts";
 import { placesOf, RandomOrders } from "./token-orders.ts";
 
@@ -27,6 +28,33 @@ describe("captions as conditions", () => {
   test("need a CLIP and captions", () => {
     const config = gptTraining.parse({ ...settings, condition: "caption" });
     expect(() => gptStage({ gpt: tinyGpt(), data, config })).toThrow("need a CLIP, and pictures");
+  });
+});
+
+describe("neighbours", () => {
+  // Three directions, each in two pictures that hardly differ.
+  const embeddings = new Float32Array([1, 0, 0, 0.99, 0.14, 0, 0, 1, 0, 0, 0.99, 0.14, 0, 0, 1, 0.14, 0, 0.99]);
+  const set = { ...data, embeddings, embedDim: 3 };
+
+  test("give unit vectors amid a picture and those that are closest to it", () => {
+    tidy(() => {
+      manualSeed(1, "cpu");
+      const neighbourhood = new Neighbourhood(set, { most: 2, device: "cpu" });
+      const own = Tensor.from(embeddings.slice(0, 3), [1, 3]).expand([200, -1]);
+      const around = neighbourhood.around(own);
+      const cosines = around.mul(own).sum([1]).toNumbers();
+      expect(Math.max(...cosines)).toBeCloseTo(1, 5);
+      expect(Math.min(...cosines)).toBeGreaterThan(0.99); // the third nearest would take it further
+      expect(Math.min(...cosines)).toBeLessThan(0.9995);
+      for (const length of around.mul(around).sum([1]).toNumbers()) expect(length).toBeCloseTo(1, 5);
+    });
+  });
+
+  test("may be asked for in greater numbers than there are", () => {
+    tidy(() => {
+      const neighbourhood = new Neighbourhood(set, { most: 100, device: "cpu" });
+      expect(neighbourhood.around(Tensor.from(embeddings, [6, 3])).shape).toEqual([6, 3]);
+    });
   });
 });
 

@@ -1,4 +1,5 @@
 import type { EncodedSet } from "../data/encoded.ts";
+import { gather, spread } from "../data/rows.ts";
 import type { EncodedBatch } from "../data/encoded-batches.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
@@ -6,8 +7,8 @@ import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
-import { rand, randn } from "../tensor/functions.generated.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { arange, rand, randint, randn } from "../tensor/functions.generated.ts";
+import { Tensor, type Device } from "../tensor/tensor.ts";
 import type { GptStageOptions } from "./gpt.ts";
 
 /**
@@ -18,6 +19,37 @@ export function addNoise(embedding: Tensor, sigma: number): Tensor {
   if (sigma === 0) return embedding;
   const noise = normalize(randn(embedding.shape, { device: embedding.device }));
   return normalize(embedding.add(noise, { alpha: sigma }));
+}
+
+/** Embeddings among which neighbours are looked for: all, or as many that lie evenly apart. */
+const MOST_KNOWN = 32_768;
+
+/** Conditions from amid a picture's neighbours. */
+export class Neighbourhood {
+  /** (M, D) */
+  readonly #known: Tensor;
+  readonly #most: number;
+
+  /** @param options.most how many neighbours at most */
+  constructor({ embeddings, embedDim }: EncodedSet, { most, device }: { most: number; device: Device }) {
+    const rows = spread(embeddings.length / embedDim, MOST_KNOWN);
+    const known = gather(new Float32Array(rows.length * embedDim), embeddings, rows);
+    this.#known = keep(tidy(() => Tensor.from(known, [rows.length, embedDim]).to(device)));
+    this.#most = Math.min(most, rows.length);
+  }
+
+  /**
+   * normalize(e + the k embeddings nearest to e), k from 0 to `most` by chance: a sentence leaves open much of what a picture
+   * shows, and lies amid the pictures that it fits. Where that is takes no caption to know. (B, D) → (B, D)
+   */
+  around(embedding: Tensor): Tensor {
+    const [rows, width, most] = [embedding.size(0), embedding.size(1), this.#most];
+    const [, indices] = embedding.matmul(this.#known.t()).topk(most); // (B, K)
+    const nearest = this.#known.indexSelect(0, indices.flatten()).view([rows, most, width]);
+    const counts = randint(0, most + 1, [rows, 1], { device: embedding.device });
+    const taken = arange(0, most, 1, { device: embedding.device }).lt(counts); // (B, K)
+    return normalize(nearest.mul(taken.unsqueeze(2).to(embedding.dtype)).sum([1]).add(embedding));
+  }
 }
 
 /**

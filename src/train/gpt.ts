@@ -12,7 +12,7 @@ import { parseDevice } from "../tensor/engine.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { addNoise, captionConditions, dropConditions, learningClip } from "./gpt-conditions.ts";
+import { addNoise, captionConditions, dropConditions, learningClip, Neighbourhood } from "./gpt-conditions.ts";
 import { gptObjective } from "./gpt-objective.ts";
 import { drawnSample } from "./gpt-samples.ts";
 import type { Stage } from "./loop.ts";
@@ -43,6 +43,8 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   for (const judge of [options.vqgan, options.clip]) judge?.to("float32").to(device).eval().setTrainable(false);
   const learning = learningClip(options);
   const captionEmbedding = config.condition === "caption" ? captionConditions(options) : undefined;
+  const { embeddingNeighbours: most } = config;
+  const neighbourhood = most > 0 ? new Neighbourhood(data, { most, device }) : undefined;
   const orders = config.randomOrder > 0 ? new RandomOrders(gpt, config) : undefined;
   const learned = new Map([
     ...gpt.namedParameters(),
@@ -57,7 +59,7 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     const batch = batches.at(number);
     const learnt = learning?.embed(batch, number);
     const embedding = learnt?.embedding ?? batch.embedding; // (B, D)
-    const given = captionEmbedding?.(batch, number) ?? embedding;
+    const given = captionEmbedding?.(batch, number) ?? neighbourhood?.around(embedding) ?? embedding;
     const condition = dropConditions(addNoise(given, config.embeddingNoise), config.conditionDrop);
     const whole = { ...batch, embedding, condition, textEmbedding: learnt?.textEmbedding };
     optimizer.zeroGrad();
