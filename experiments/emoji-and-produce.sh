@@ -18,12 +18,12 @@ pictures=("${emoji[@]}" "$produce&split=train,val&as=photo")
 # Then its text tower alone, each caption against all pictures.
 [ -d "$out/clip-text/clip" ] || clip_gen train clip "${pictures[@]}" --init-from "$out/clip/clip" --lock-image --steps 3000 --batch-size 128 \
   --lr 5e-4 --warmup 100 --vary-captions 0.5 --save-dtype bfloat16 -o "$out/clip-text"
-[ -d "$out/judge/clip" ] || clip_gen train clip "${pictures[@]}" --preset resnet64 --seed 7 --steps 2500 --batch-size 128 --warmup 100 \
+[ -d "$out/judge/clip" ] || clip_gen train clip "${pictures[@]}" --preset resnet64 --seed 7 --steps 1800 --batch-size 128 --warmup 100 \
   --crop 0.1 --vary-captions 0.3 --no-flip --save-dtype bfloat16 -o "$out/judge"
 
 # From here on no caption is read.
-[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-5000}" --batch-size 24 \
-  --pixel-loss l2 --perceptual-weight 0.3 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
+[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
+  --pixel-loss l2 --perceptual-weight 0.1 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
 [ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip --crops 1 -o "$out/encoded"
 [ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 --steps "${GPT_STEPS:-9000}" --batch-size 64 \
@@ -47,4 +47,4 @@ measure produce --data "$classes&group=fruit,vegetables&as=photo" --rephrase sty
 measure names-optimised --data "${emoji[0]}" --reference "${emoji[@]}" --method optimise --limit 64
 measure names-retrieved --data "${emoji[0]}" --reference "${emoji[@]}" --method retrieve --training "${pictures[@]}"
 
-node "$here/experiments/table.js" "$out" recognised recognised_in_5 clip_score clip_fd clip_recall seconds_per_picture
+node "$here/experiments/table.js" "$out" recognised recognised_in_5 named clip_score clip_fd clip_recall seconds_per_picture

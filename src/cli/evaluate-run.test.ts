@@ -87,6 +87,7 @@ describe("clip-gen evaluate", () => {
     const prompts = metrics.drawings.map(({ prompt }) => prompt);
     expect(prompts).toEqual(prompts.map((prompt) => prompt.toUpperCase()));
     expect(metrics.figures["recognised"]).toBeGreaterThanOrEqual(0);
+    expect(metrics.figures["named"]).toBeGreaterThanOrEqual(0);
   });
 
   test("says what is wrong before it computes anything", async () => {

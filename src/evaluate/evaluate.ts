@@ -15,7 +15,7 @@ import { embedTexts } from "../generate/embed.ts";
 import { generatingDrawer, type Drawer } from "./drawers.ts";
 import { clipFeatures, featuresOf, inceptionFeatures, inFloat32, type FeatureOptions } from "./features.ts";
 import { figure, type Figure } from "./figure.ts";
-import { recognitionFigures } from "./recognition-figures.ts";
+import { namingFigure, recognitionFigures } from "./recognition-figures.ts";
 import { reconstructPictures } from "./reconstruction-figures.ts";
 
 export type EvaluateOptions = {
@@ -112,8 +112,10 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     pictures: subjects.paired ? ofPictures : undefined,
     judge: options.judge ? "a CLIP that was trained apart" : "the model's own CLIP",
   });
-  const recognition = await recognitionOf(options, { drawings: ofDrawings, pictures: ofPictures, subjects }, (set) =>
-    featuresOf(streamOf(set), clip, hooks("CLIP looks at the reference")),
+  const recognition = await recognitionOf(
+    options,
+    { drawings: ofDrawings, pictures: ofPictures, subjects, judge },
+    (set) => featuresOf(streamOf(set), clip, hooks("CLIP looks at the reference")),
   );
   const copies = options.training
     ? await copiesOf(options.training, {
@@ -160,16 +162,19 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
 /** Where sentences were drawn and there are pictures of them. */
 async function recognitionOf(
   { pictures, reference }: EvaluateOptions,
-  seen: { drawings: Tensor; pictures: Tensor; subjects: Subjects },
+  seen: { drawings: Tensor; pictures: Tensor; subjects: Subjects; judge: Clip },
   see: (set: PictureSet) => Promise<{ features: Tensor }>,
 ): Promise<Figure[]> {
-  const { drawings, subjects } = seen;
+  const { drawings, subjects, judge } = seen;
   const shown = (reference ?? pictures).captions?.map(([first = ""]) => first);
   if (!subjects.sentences || !shown || (!reference && !subjects.paired)) return [];
   const { asked } = subjects;
-  if (!reference) return recognitionFigures({ drawings, asked, pictures: seen.pictures, shown });
+  const sentences = [...new Set(shown)];
+  using texts = inFloat32(judge, () => embedTexts(judge, sentences, "cpu"));
+  const named = namingFigure({ drawings, asked, texts, sentences });
+  if (!reference) return [...recognitionFigures({ drawings, asked, pictures: seen.pictures, shown }), named];
   using features = (await see(reference)).features;
-  return recognitionFigures({ drawings, asked, pictures: features, shown });
+  return [...recognitionFigures({ drawings, asked, pictures: features, shown }), named];
 }
 
 /** Held-out pictures are those whose file is not among the training's. */

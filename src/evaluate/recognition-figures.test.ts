@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Tensor } from "../tensor/tensor.ts";
-import { ranksOf, recognitionFigures } from "./recognition-figures.ts";
+import { namingFigure, ranksOf, recognitionFigures } from "./recognition-figures.ts";
 
 const angle = (...degrees: number[]): Tensor =>
   Tensor.from(
@@ -18,6 +18,13 @@ test("a drawing is of the sentence whose nearest picture is nearest", () => {
   const [first, five] = recognitionFigures(sets);
   expect(first).toMatchObject({ name: "recognised", value: 0.25 });
   expect(five).toMatchObject({ name: "recognised_in_5", value: 0.75 });
+});
+
+test("a drawing is named by the sentence that is nearest", () => {
+  const drawings = angle(10, 50, 80);
+  const named = namingFigure({ drawings, asked: ["a", "a", "b"], texts: angle(0, 90), sentences: ["a", "b"] });
+  expect(named).toMatchObject({ name: "named" });
+  expect("value" in named && named.value).toBeCloseTo(2 / 3); // 50° is nearer to b
 });
 
 test("few sentences tell nothing", () => {

@@ -46,6 +46,33 @@ export function recognitionFigures(sets: {
   ];
 }
 
+/**
+ * Whether CLIP, asked which of some sentences fits a drawing, says the drawing's own: zero-shot classification.
+ * @param sets.drawings (N, D) features, of the sentences in `asked`
+ * @param sets.texts (C, D) embeddings of `sentences`, each of which is there once
+ */
+export function namingFigure(sets: {
+  drawings: Tensor;
+  asked: readonly string[];
+  texts: Tensor;
+  sentences: readonly string[];
+}): Figure {
+  const { drawings, asked, texts, sentences } = sets;
+  return figure(
+    {
+      name: "named",
+      label: "Named",
+      meaning: `The share of drawings for which CLIP, asked which of ${sentences.length} sentences fits, says their own; by chance ${formatNumber(1 / sentences.length)}.`,
+      better: "higher",
+    },
+    () => {
+      const ranks = ranksOf({ drawings, asked, pictures: texts, shown: sentences });
+      return ranks.filter((rank) => rank === 1).length / ranks.length;
+    },
+    { unless: tooFew(2, { sentences: sentences.length }) },
+  );
+}
+
 /** Of every drawing the place of its own sentence, 1 for the nearest; infinite where no picture shows it. */
 export function ranksOf(sets: {
   drawings: Tensor;
