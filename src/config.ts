@@ -116,6 +116,9 @@ export const gptTraining = common.extend({
   randomOrder: share
     .default(0)
     .describe("share of the steps over which random token orders give way to rows; 0 is rows from the start"),
+  tokenDropout: share
+    .default(0)
+    .describe("share of the tokens that go in replaced by random ones, so that the condition counts (word dropout)"),
   conditionDrop: share.default(0.1).describe("share of embeddings left out, for guidance"),
   objective: objective.prefault({}),
 });

@@ -17,6 +17,7 @@ import { gptObjective } from "./gpt-objective.ts";
 import { drawnSample } from "./gpt-samples.ts";
 import type { Stage } from "./loop.ts";
 import { choosePrecision } from "./precision.ts";
+import { dropTokens } from "./token-dropout.ts";
 import { placesOf, RandomOrders } from "./token-orders.ts";
 
 export type GptStageOptions = {
@@ -123,7 +124,8 @@ function learnFrom(
   const { order } = part;
   const sequence = order ? part.tokens.indexSelect(1, order) : part.tokens;
   // The condition stands before the first token, and the last token predicts nothing.
-  const before = sequence.narrow(1, 0, sequence.size(1) - 1);
+  const known = sequence.narrow(1, 0, sequence.size(1) - 1);
+  const before = dropTokens(known, config.tokenDropout, gpt.config.codebookSize);
   const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition, { order }) : undefined;
   const predicted = pass?.logits ?? gpt.forward(before, part.condition, { order }); // (B, L, V)
   const logits = order ? predicted.indexSelect(1, placesOf(order)) : predicted;
