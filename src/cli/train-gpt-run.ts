@@ -6,9 +6,10 @@ import { Gpt } from "../models/gpt.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
-import { meanShift } from "../train/gpt-conditions.ts";
+import { meanShift, someEmbeddings } from "../train/gpt-conditions.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
+import { numberFlag } from "./number-flag.ts";
 import { readPrompts } from "./prompts.ts";
 import { gptPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
@@ -24,6 +25,13 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
   const data = readEncoded(encoded);
   const size = gptPreset(flags.preset, flags.network);
   const [h, w] = data.grid;
+  const memory =
+    flags.memory === undefined
+      ? undefined
+      : someEmbeddings(data, numberFlag("--memory", flags.memory, { least: 1, whole: true }));
+  if ((memory ?? flags.sentences) !== undefined && config.condition === "caption") {
+    throw new UserError("--sentences and --memory are for conditions that come from pictures");
+  }
   manualSeed(config.seed);
   const gpt = new Gpt({
     ...size,
@@ -32,14 +40,15 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
     conditionDim: data.embedDim,
     ...(config.randomOrder > 0 && { anyOrder: true }),
     ...(flags.sentences !== undefined && { textShift: true }),
+    ...(memory && { memorySize: memory.size(0) }),
   });
+  gpt.memory = memory;
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const vqgan = flags.vqgan === undefined ? undefined : await Vqgan.fromPretrained(flags.vqgan);
   clip?.setTrainable(false);
   vqgan?.setTrainable(false);
   if (flags.sentences !== undefined) {
     if (!clip) throw new UserError("--sentences needs the CLIP that the pictures were encoded with: --clip");
-    if (config.condition === "caption") throw new UserError("--sentences is for conditions that come from pictures");
     using embedded = embedTexts(clip, readPrompts(flags.sentences, "--sentences"));
     gpt.textShift = meanShift(data, embedded);
   }

@@ -12,6 +12,7 @@ export type TrainGptFlags = TrainingFlags & {
   clip?: string;
   vqgan?: string;
   sentences?: string;
+  memory?: string;
 };
 
 export function trainGptCommand(parent: Command): void {
@@ -27,6 +28,10 @@ export function trainGptCommand(parent: Command): void {
   command.option(
     "--sentences <file>",
     "what people will ask for, one sentence a line, of no picture in particular: when drawing, sentences are moved by how far the pictures lie from these on average (C3)",
+  );
+  command.option(
+    "--memory <n>",
+    "keep so many embeddings of pictures: sentences draw from where the pictures lie that they are closest to (DeCap)",
   );
   command.option("--network <key=value...>", NETWORK_HELP);
   addTrainingFlags(command);

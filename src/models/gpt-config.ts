@@ -34,6 +34,8 @@ export type GptConfig = {
   qkNorm?: boolean | undefined;
   /** Whether it knows how far pictures lie from sentences on average, and moves what sentences ask for by as much. */
   textShift?: boolean | undefined;
+  /** M: embeddings of training pictures that it keeps; what sentences ask for is looked up among them. None where it is left out. */
+  memorySize?: number | undefined;
 };
 
 const size = z.number().int().positive();
@@ -55,6 +57,7 @@ export const gptConfig: z.ZodType<GptConfig> = z.object({
   anyOrder: z.boolean().optional(),
   qkNorm: z.boolean().optional(),
   textShift: z.boolean().optional(),
+  memorySize: size.max(1_000_000).optional(),
 });
 
 /** What of a configuration does not follow from VQGAN and CLIP. */

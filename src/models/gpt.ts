@@ -15,6 +15,8 @@ import { saveNetwork, type LoadOptions, type SaveOptions } from "./pretrained.ts
 import { sampleTokens, type SampleOptions } from "./sampling.ts";
 
 const MOST_POSITIONS = 16_384;
+/** τ of `conditionOfText`: only pictures that are nearly as close as the closest count. */
+const MEMORY_TEMPERATURE = 0.01;
 
 export type PassOptions = {
   cache?: KvCache | undefined;
@@ -41,6 +43,8 @@ export class Gpt extends Module {
   nullCondition: Tensor | undefined;
   /** (D): mean embedding of pictures, less that of sentences; see `conditionOfText`. */
   textShift: Tensor | undefined;
+  /** (M, D): unit embeddings of training pictures; see `conditionOfText`. */
+  memory: Tensor | undefined;
   dropout: Dropout;
   blocks: Block[] | LlamaBlock[];
   norm: LayerNorm | RmsNorm;
@@ -61,6 +65,7 @@ export class Gpt extends Module {
     this.dropout = new Dropout(config.dropout);
     if (config.learnedNull) this.nullCondition = keep(zeros([this.conditionLength, config.conditionDim]));
     if (config.textShift) this.textShift = keep(zeros([config.conditionDim]));
+    if (config.memorySize !== undefined) this.memory = keep(zeros([config.memorySize, config.conditionDim]));
     if (config.architecture === "llama") {
       this.blocks = Array.from({ length: layers }, () => new LlamaBlock(config));
       this.norm = new RmsNorm(width);
@@ -113,11 +118,17 @@ export class Gpt extends Module {
   }
 
   /**
-   * Unit embeddings of sentences to what the GPT draws from: moved by how far pictures lie from sentences on average, where
-   * it has learned that (C3, arXiv 2401.08567, section 4.1), and made units again. (N, D) → (N, D)
+   * Unit embeddings of sentences to what the GPT draws from. (N, D) → (N, D), units again:
+   * moved by how far pictures lie from sentences on average, where it has learned that (C3, arXiv 2401.08567, section 4.1);
+   * then to the mean of the pictures that it remembers, each with the weight exp(cosine / τ), where it remembers some (DeCap,
+   * arXiv 2303.03032, section 3.3).
    */
   conditionOfText(embedding: Tensor): Tensor {
-    return this.textShift ? normalize(embedding.add(this.textShift.to(embedding.dtype))) : embedding;
+    const { textShift, memory } = this;
+    const moved = textShift ? normalize(embedding.add(textShift.to(embedding.dtype))) : embedding;
+    if (!memory) return moved;
+    const known = memory.to(moved.dtype);
+    return normalize(moved.matmul(known.t()).div(MEMORY_TEMPERATURE).softmax(-1).matmul(known));
   }
 
   /**

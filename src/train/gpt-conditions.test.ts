@@ -10,7 +10,8 @@ import { zeros } from "../tensor/functions.generated.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { meanShift, Neighbourhood } from "./gpt-conditions.ts";
+import { meanShift, Neighbourhood, someEmbeddings } from "./gpt-conditions.ts";
+import { dropTokens } from "./token-dropout.ts";
 import { gptStage } from "./gpt.ts";
 import { placesOf, RandomOrders } from "./token-orders.ts";
 
@@ -90,6 +91,44 @@ describe("the mean shift", () => {
   test("needs a CLIP with embeddings like the pictures'", () => {
     using other = zeros([2, data.embedDim + 1]);
     expect(() => meanShift(data, other)).toThrow("numbers, the pictures'");
+  });
+});
+
+describe("a memory", () => {
+  test("brings sentences to the pictures that they are closest to", async () => {
+    const memory = someEmbeddings(
+      { ...data, embeddings: new Float32Array([1, 0, 0, 0, 1, 0, 0, 0, 1]), embedDim: 3 },
+      9,
+    );
+    const gpt = tinyGpt({ memorySize: 3, conditionDim: 3 });
+    gpt.memory = memory;
+    const folder = join(mkdtempSync(join(tmpdir(), "clip-gen-")), "gpt");
+    await gpt.savePretrained(folder, { dtype: "bfloat16" });
+    const again = await Gpt.fromPretrained(folder);
+    tidy(() => {
+      const [near, between] = [Tensor.from([0.8, 0.6, 0], [1, 3]), Tensor.from([0, 0.5 ** 0.5, 0.5 ** 0.5], [1, 3])];
+      for (const [i, value] of again.conditionOfText(near).toNumbers().entries()) {
+        expect(value).toBeCloseTo(i === 0 ? 1 : 0, 5);
+      }
+      for (const [i, value] of again.conditionOfText(between).toNumbers().entries()) {
+        expect(value).toBeCloseTo(i === 0 ? 0 : 0.5 ** 0.5, 5);
+      }
+    });
+  });
+});
+
+describe("token dropout", () => {
+  test("replaces a share of the tokens, by any of the codes", () => {
+    tidy(() => {
+      manualSeed(3, "cpu");
+      const tokens = zeros([100, 50], { dtype: "int64" });
+      const dropped = dropTokens(tokens, 0.3, 24).flatten().toNumbers();
+      const changed = dropped.filter((token) => token !== 0).length / dropped.length;
+      expect(changed).toBeGreaterThan(0.3 * (23 / 24) - 0.03);
+      expect(changed).toBeLessThan(0.3 * (23 / 24) + 0.03);
+      expect(new Set(dropped).size).toBe(24);
+      expect(dropTokens(tokens, 0, 24)).toBe(tokens);
+    });
   });
 });
 

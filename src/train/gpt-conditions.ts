@@ -31,11 +31,9 @@ export class Neighbourhood {
   readonly #most: number;
 
   /** @param options.most how many neighbours at most */
-  constructor({ embeddings, embedDim }: EncodedSet, { most, device }: { most: number; device: Device }) {
-    const rows = spread(embeddings.length / embedDim, MOST_KNOWN);
-    const known = gather(new Float32Array(rows.length * embedDim), embeddings, rows);
-    this.#known = keep(tidy(() => Tensor.from(known, [rows.length, embedDim]).to(device)));
-    this.#most = Math.min(most, rows.length);
+  constructor(data: EncodedSet, { most, device }: { most: number; device: Device }) {
+    this.#known = keep(tidy(() => someEmbeddings(data, MOST_KNOWN).to(device)));
+    this.#most = Math.min(most, this.#known.size(0));
   }
 
   /**
@@ -50,6 +48,13 @@ export class Neighbourhood {
     const taken = arange(0, most, 1, { device: embedding.device }).lt(counts); // (B, K)
     return normalize(nearest.mul(taken.unsqueeze(2).to(embedding.dtype)).sum([1]).add(embedding));
   }
+}
+
+/** At most so many of the pictures' unit embeddings, evenly apart: (M, D). Dispose of it when done. */
+export function someEmbeddings({ embeddings, embedDim }: EncodedSet, most: number): Tensor {
+  const rows = spread(embeddings.length / embedDim, most);
+  const some = gather(new Float32Array(rows.length * embedDim), embeddings, rows);
+  return Tensor.from(some, [rows.length, embedDim]);
 }
 
 /**
