@@ -25,9 +25,9 @@ pictures=("${emoji[@]}" "$produce&split=train,val&as=photo")
 [ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
   --pixel-loss l2 --perceptual-weight 0.1 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
-[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip --crops 1 -o "$out/encoded"
-[ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 --steps "${GPT_STEPS:-9000}" --batch-size 64 \
-  --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.4 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
+[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
+[ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 dropout=0 --steps "${GPT_STEPS:-9000}" --batch-size 32 \
+  --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.75 --memory 2531 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
 [ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
 clip_gen calibrate -m "$out/model" --data "${pictures[@]}"
 

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { gptTraining, vqganTraining } from "../config.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
@@ -17,6 +16,7 @@ import { gptStepSeconds, vqganStepSeconds } from "../train/calibrate.ts";
 import { trainGenerator } from "../train/generator.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { choosePrecision } from "../train/precision.ts";
+import { scenesClip } from "./bundled.ts";
 import type { DemoFlags } from "./demo.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
@@ -41,9 +41,6 @@ export const DEMO_PROMPTS: readonly string[] = [
 
 /** Shares of the time: for the two trainings, and for drawing at the end. The rest goes into making and encoding scenes. */
 const SHARE = { vqgan: 0.32, gpt: 0.56, drawing: 0.05 };
-
-/** The small CLIP that comes with the program: trained on scenes and their sentences (see its README). */
-export const scenesClip: string = fileURLToPath(new URL("../../assets/scenes-clip", import.meta.url));
 
 export async function runDemo(flags: DemoFlags): Promise<void> {
   const start = performance.now();

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addModelFlag } from "./bundled.ts";
 import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
 export type DrawingFlags = SamplingFlags & {
@@ -34,8 +35,7 @@ export function varyCommand(program: Command): void {
 }
 
 function addDrawingFlags(command: Command): Command {
-  command
-    .requiredOption("-m, --model <folder>", "the model")
+  addModelFlag(command)
     .option(
       "-o, --output <file>",
       "the PNG to write; a taken name gets a number, nothing is overwritten",

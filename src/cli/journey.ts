@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addModelFlag } from "./bundled.ts";
 import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
 export type JourneyFlags = SamplingFlags & {
@@ -15,8 +16,8 @@ export function journeyCommand(program: Command): void {
   const command = program
     .command("journey")
     .description("draw the way from one sentence or picture to another, as a film or a strip")
-    .argument("<stops...>", "two or more sentences, and files of pictures")
-    .requiredOption("-m, --model <folder>", "the model")
+    .argument("<stops...>", "two or more sentences, and files of pictures");
+  addModelFlag(command)
     .option(
       "-o, --output <file>",
       "the film, .webp or .gif, or the strip of all frames, .png; a taken name gets a number, nothing is overwritten",
