@@ -119,9 +119,9 @@ export class Gpt extends Module {
 
   /**
    * Unit embeddings of sentences to what the GPT draws from. (N, D) → (N, D), units again:
-   * moved by how far pictures lie from sentences on average, where it has learned that (C3, arXiv 2401.08567, section 4.1);
+   * moved by how far pictures lie from sentences on average, where it has learned that (C3, arXiv 2401.08567);
    * then to the mean of the pictures that it remembers, each with the weight exp(cosine / τ), where it remembers some (DeCap,
-   * arXiv 2303.03032, section 3.3).
+   * arXiv 2303.03032).
    */
   conditionOfText(embedding: Tensor): Tensor {
     const { textShift, memory } = this;

@@ -1,8 +1,6 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { tinyClip, tinyEncoded, tinyGpt } from "../../test/tiny.ts";
+import { temporaryFolder, tinyClip, tinyEncoded, tinyGpt } from "../../test/tiny.ts";
 import { gptTraining } from "../config.ts";
 import { embedTexts, textConditions } from "../generate/embed.ts";
 import { Gpt } from "../models/gpt.ts";
@@ -11,11 +9,10 @@ import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { meanShift, Neighbourhood, someEmbeddings } from "./gpt-conditions.ts";
-import { dropTokens } from "./token-dropout.ts";
 import { gptStage } from "./gpt.ts";
-import { placesOf, RandomOrders } from "./token-orders.ts";
 
 const data = await tinyEncoded();
+const folder = temporaryFolder();
 const settings = { batchSize: 5, warmup: 0, precision: "float32", embeddingNoise: 0, conditionDrop: 0, lr: 5e-3 };
 
 describe("captions as conditions", () => {
@@ -78,9 +75,8 @@ describe("the mean shift", () => {
     );
     expect(apart).toBeLessThan(1e-6);
 
-    const folder = join(mkdtempSync(join(tmpdir(), "clip-gen-")), "gpt");
-    await gpt.savePretrained(folder);
-    const again = await Gpt.fromPretrained(folder);
+    await gpt.savePretrained(join(folder, "shift"));
+    const again = await Gpt.fromPretrained(join(folder, "shift"));
     expect(again.textShift?.toNumbers()).toEqual(gpt.textShift.toNumbers());
     using conditions = textConditions({ clip, gpt: again }, sentences);
     const lengths = tidy(() => conditions.mul(conditions).sum([1]).toNumbers());
@@ -102,9 +98,8 @@ describe("a memory", () => {
     );
     const gpt = tinyGpt({ memorySize: 3, conditionDim: 3 });
     gpt.memory = memory;
-    const folder = join(mkdtempSync(join(tmpdir(), "clip-gen-")), "gpt");
-    await gpt.savePretrained(folder, { dtype: "bfloat16" });
-    const again = await Gpt.fromPretrained(folder);
+    await gpt.savePretrained(join(folder, "memory"), { dtype: "bfloat16" });
+    const again = await Gpt.fromPretrained(join(folder, "memory"));
     tidy(() => {
       const [near, between] = [Tensor.from([0.8, 0.6, 0], [1, 3]), Tensor.from([0, 0.5 ** 0.5, 0.5 ** 0.5], [1, 3])];
       for (const [i, value] of again.conditionOfText(near).toNumbers().entries()) {
@@ -114,51 +109,5 @@ describe("a memory", () => {
         expect(value).toBeCloseTo(i === 0 ? 0 : 0.5 ** 0.5, 5);
       }
     });
-  });
-});
-
-describe("token dropout", () => {
-  test("replaces a share of the tokens, by any of the codes", () => {
-    tidy(() => {
-      manualSeed(3, "cpu");
-      const tokens = zeros([100, 50], { dtype: "int64" });
-      const dropped = dropTokens(tokens, 0.3, 24).flatten().toNumbers();
-      const changed = dropped.filter((token) => token !== 0).length / dropped.length;
-      expect(changed).toBeGreaterThan(0.3 * (23 / 24) - 0.03);
-      expect(changed).toBeLessThan(0.3 * (23 / 24) + 0.03);
-      expect(new Set(dropped).size).toBe(24);
-      expect(dropTokens(tokens, 0, 24)).toBe(tokens);
-    });
-  });
-});
-
-describe("random orders", () => {
-  const gpt = tinyGpt({ anyOrder: true });
-  const config = gptTraining.parse({ ...settings, steps: 100, randomOrder: 0.8 });
-
-  test("are all there is at first, become seldom, and end", () => {
-    const orders = new RandomOrders(gpt, config);
-    const drawn = Array.from({ length: 100 }, (_, step) => tidy(() => orders.at(step)?.toNumbers()));
-    const count = (from: number, to: number): number => drawn.slice(from, to).filter(Boolean).length;
-    expect(count(0, 5)).toBe(5);
-    expect(count(0, 40)).toBeGreaterThan(count(40, 80));
-    expect(count(80, 100)).toBe(0);
-    expect(drawn[0]?.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, place) => place));
-    expect(drawn[0]).not.toEqual(drawn[1]);
-  });
-
-  test("are undone by their places", () => {
-    tidy(() => {
-      const order = new RandomOrders(gpt, config).at(0);
-      if (!order) throw new Error("the first step has a random order");
-      expect(order.indexSelect(0, placesOf(order)).toNumbers()).toEqual(Array.from({ length: 16 }, (_, i) => i));
-    });
-  });
-
-  test("teach a GPT that is built for them, and no other", () => {
-    const stage = gptStage({ gpt: tinyGpt({ anyOrder: true }), data, config });
-    const losses = Array.from({ length: 100 }, (_, step) => stage.step(step)["cross_entropy"] ?? Number.NaN);
-    expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) - 0.5);
-    expect(() => gptStage({ gpt: tinyGpt(), data, config })).toThrow("need a GPT with anyOrder");
   });
 });
