@@ -16,6 +16,8 @@ export { evaluate, type EvaluateOptions, type Evaluation } from "./evaluate/eval
 export { clipFeatures, featuresOf, inceptionFeatures, type PictureFeatures } from "./evaluate/features.ts";
 export type { Figure } from "./evaluate/figure.ts";
 export { drawEach, type DrawEachSettings, type DrawnPicture } from "./generate/draw-each.ts";
+export { textTargets } from "./generate/embed.ts";
+export { Targets } from "./generate/targets.ts";
 export { writeReport } from "./evaluate/report/write.ts";
 export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
 export { Clip } from "./models/clip.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { findPairs } from "../data/pictures.ts";
-import { textConditions } from "../generate/embed.ts";
+import { textTargets } from "../generate/embed.ts";
 import { calibrate } from "../generate/calibration.ts";
 import { drawEach } from "../generate/draw-each.ts";
 import { ClipGen } from "../generate/pipeline.ts";
@@ -18,11 +18,11 @@ export async function runCalibrate(flags: CalibrateFlags): Promise<void> {
   const prompts = some(await promptsOf(flags), numberFlag("--limit", flags.limit, { least: 20, whole: true }));
   if (prompts.length < 20) throw new UserError(`${prompts.length} prompts are too few to tell what is usual; give 20`);
   const model = await ClipGen.fromPretrained(flags.model, { device: parseDevice(flags.device), thread: "main" });
-  using conditions = textConditions(model, prompts);
+  using targets = textTargets(model, prompts);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   const print = countPrinter("drawing");
   try {
-    const drawn = await drawEach(model, conditions, {
+    const drawn = await drawEach(model, targets, {
       signal,
       onProgress: ({ candidates, of, tokens, length }) => {
         if (tokens === length) print(candidates, of);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { findPairs, findPictures, readPictures, streamFiles, type PictureFile } from "../data/pictures.ts";
-import type { DrawFrom } from "../evaluate/conditions.ts";
+import type { DrawFrom } from "../evaluate/subjects.ts";
 import type { PictureStream } from "../data/picture-stream.ts";
 import { optimizingDrawer, retrievingDrawer, type Drawer } from "../evaluate/drawers.ts";
 import { evaluate } from "../evaluate/evaluate.ts";

@@ -2,7 +2,7 @@ import { testSentence, testSplits, type TestSentence } from "../data/composition
 import type { Networks } from "../generate/decode.ts";
 import type { DrawHooks } from "../generate/draw.ts";
 import type { DrawnPicture } from "../generate/draw-each.ts";
-import { textConditions } from "../generate/embed.ts";
+import { textTargets } from "../generate/embed.ts";
 import { markPictures, scoreMarks, type Mark, type Score } from "./composition-score.ts";
 import type { Drawer } from "./drawers.ts";
 
@@ -31,13 +31,13 @@ export async function benchmarkCompositions(
 ): Promise<CompositionBenchmark> {
   const { drawers, each, ...hooks } = options;
   const sentences = benchmarkSentences(each);
-  using conditions = textConditions(
+  using targets = textTargets(
     networks,
     sentences.map(({ text }) => text),
   );
   const runs: CompositionRun[] = [];
   for (const draw of drawers) {
-    const pictures = await draw(conditions, hooks);
+    const pictures = await draw(targets, hooks);
     const size = pictures[0]?.size ?? 0;
     const images = Buffer.concat(pictures.map(({ pixels }) => pixels));
     runs.push({ pictures, marks: markPictures(sentences, { images, size }) });

@@ -4,6 +4,8 @@ import { streamOf } from "../data/picture-stream.ts";
 import { clipFeatures, featuresOf } from "./features.ts";
 import { generatingDrawer, optimizingDrawer, retrievingDrawer } from "./drawers.ts";
 import { drawEach } from "../generate/draw-each.ts";
+import { textTargets } from "../generate/embed.ts";
+import { Targets } from "../generate/targets.ts";
 import { setThreadCount } from "../tensor/engine.ts";
 import { normalize } from "../nn/functional.ts";
 import { keep, tidy } from "../tensor/scope.ts";
@@ -14,16 +16,16 @@ const prompts = ["a red circle", "a blue star", "a ring"];
 
 describe("drawers", () => {
   test("the model's draws what the model draws", async () => {
-    using conditions = model.embedText(prompts);
+    using targets = textTargets(model, prompts);
     const settings = { candidates: 2, seed: 3 };
-    const drawn = await generatingDrawer(model, settings)(conditions, {});
-    expect(drawn).toEqual(await drawEach(model, conditions, settings));
+    const drawn = await generatingDrawer(model, settings)(targets, {});
+    expect(drawn).toEqual(await drawEach(model, targets, settings));
   });
 
   test("optimising gives a picture of each, in batches", async () => {
-    using conditions = model.embedText(prompts);
+    using targets = textTargets(model, prompts);
     const seen: string[] = [];
-    const drawn = await optimizingDrawer(model, { steps: 2, cutouts: 4, batchSize: 2, seed: 5 })(conditions, {
+    const drawn = await optimizingDrawer(model, { steps: 2, cutouts: 4, batchSize: 2, seed: 5 })(targets, {
       onProgress: ({ candidates, of, tokens, length }) => seen.push(`${candidates}/${of} ${tokens}/${length}`),
     });
     expect(drawn.map(({ seed, size, pixels }) => [seed, size, pixels.length])).toEqual(
@@ -35,7 +37,7 @@ describe("drawers", () => {
   test("retrieving finds a picture by its own embedding", async () => {
     const pictures = tinyPictures(10);
     const { features } = await featuresOf(streamOf(pictures), clipFeatures(model.clip));
-    using own = keep(tidy(() => normalize(features).narrow(0, 2, 3).contiguous()));
+    using own = new Targets(keep(tidy(() => normalize(features).narrow(0, 2, 3).contiguous())));
     features.dispose();
     const found = await retrievingDrawer(model.clip, streamOf(pictures))(own, {});
     for (const [i, { pixels, score }] of found.entries()) {

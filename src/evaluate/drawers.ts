@@ -2,23 +2,23 @@ import type { PictureStream } from "../data/picture-stream.ts";
 import type { Networks } from "../generate/decode.ts";
 import { drawEach, type DrawEachSettings, type DrawnPicture } from "../generate/draw-each.ts";
 import type { DrawHooks } from "../generate/draw.ts";
+import type { Targets } from "../generate/targets.ts";
 import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";
 import { tidy } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { optimizeCodes, type OptimizeOptions } from "./baselines/vqgan-clip.ts";
 import { nearestPictures } from "./distributions.ts";
 import { clipFeatures, featuresOf } from "./features.ts";
 
-/** What makes a picture for each condition (N, D): a model, or what it is compared with. */
-export type Drawer = (conditions: Tensor, hooks: DrawHooks) => Promise<DrawnPicture[]>;
+/** What makes a picture for each target: a model, or what it is compared with. */
+export type Drawer = (targets: Targets, hooks: DrawHooks) => Promise<DrawnPicture[]>;
 
 export const drawingMethods = ["generate", "optimise", "retrieve"] as const;
 export type DrawingMethod = (typeof drawingMethods)[number];
 
 /** The model draws. */
 export function generatingDrawer(networks: Networks, settings: DrawEachSettings): Drawer {
-  return (conditions, hooks) => drawEach(networks, conditions, { ...settings, ...hooks });
+  return (targets, hooks) => drawEach(networks, targets, { ...settings, ...hooks });
 }
 
 /** VQGAN's codes are optimised against CLIP, some prompts at a time. */
@@ -26,12 +26,12 @@ export function optimizingDrawer(
   networks: Pick<Networks, "clip" | "vqgan">,
   { batchSize = 8, seed = 0, ...options }: Omit<OptimizeOptions, "onProgress" | "signal"> & { batchSize?: number },
 ): Drawer {
-  return async (conditions, { signal, onProgress }) => {
-    const [of, device] = [conditions.size(0), networks.clip.logitScale.device];
+  return async ({ embedding, count: of }, { signal, onProgress }) => {
+    const device = networks.clip.logitScale.device;
     const pictures: DrawnPicture[] = [];
     for (let start = 0; start < of; start += batchSize) {
       using batch = tidy(() =>
-        conditions
+        embedding
           .narrow(0, start, Math.min(batchSize, of - start))
           .contiguous()
           .to(device),
@@ -51,10 +51,10 @@ export function optimizingDrawer(
 
 /** The training picture that CLIP finds closest. */
 export function retrievingDrawer(clip: Clip, training: PictureStream): Drawer {
-  return async (conditions, { signal }) => {
+  return async ({ embedding }, { signal }) => {
     const { features } = await featuresOf(training, clipFeatures(clip), { device: clip.logitScale.device, signal });
     using known = features;
-    const found = tidy(() => nearestPictures(conditions, normalize(known)));
+    const found = tidy(() => nearestPictures(embedding.to("cpu"), normalize(known)));
     const pixels = await pixelsAt(training, new Set(found.map(({ index }) => index)), signal);
     return found.map(({ index, similarity }) => ({
       pixels: pixels.get(index) ?? new Uint8Array(),

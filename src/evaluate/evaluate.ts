@@ -9,7 +9,7 @@ import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { captionFigures, sourceFigures } from "./caption-figures.ts";
 import { compareSets, inceptionScoreFigure, type BlurCurve } from "./compare.ts";
-import { conditionsOf, subjectsOf, type DrawFrom, type Subjects } from "./conditions.ts";
+import { subjectsOf, targetsOf, type DrawFrom, type Subjects } from "./subjects.ts";
 import { findCopies, type Copies, type Nearest } from "./copies.ts";
 import { embedTexts } from "../generate/embed.ts";
 import { generatingDrawer, type Drawer } from "./drawers.ts";
@@ -82,10 +82,10 @@ export async function evaluate(networks: Networks, options: EvaluateOptions): Pr
     lpips,
     ...hooks("reconstructing pictures"),
   });
-  using conditions = await conditionsOf(networks, { pictures, subjects }, hooks("embedding pictures"));
+  using targets = await targetsOf(networks, { pictures, subjects }, hooks("embedding pictures"));
   const started = performance.now();
   const drawer = options.drawer ?? generatingDrawer(networks, options.draw ?? {});
-  const drawn = await drawer(conditions, {
+  const drawn = await drawer(targets, {
     signal,
     onProgress: ({ candidates, of, tokens, length }) => {
       onProgress?.(`drawing ${candidates} of ${of}, token`, tokens, length);
@@ -211,7 +211,7 @@ function timeFigure(seconds: number): Figure {
     {
       name: "seconds_per_picture",
       label: "Time a picture",
-      meaning: "From condition to picture, drawn in batches, all of its candidates included.",
+      meaning: "From sentence to picture, drawn in batches, all of its candidates included.",
       better: "lower",
       unit: "s",
     },

@@ -26,17 +26,17 @@ export function rowsThatFit(gpt: Gpt, guidanceScale: number): number {
   return Math.max(1, Math.min(MOST_ROWS, Math.floor(freemem() / 2 / (row * cacheRows(1, guidanceScale)))));
 }
 
-/** A picture of tokens: (size, size, 3) RGB bytes, and the cosine between its embedding and its condition. */
+/** A picture of tokens: (size, size, 3) RGB bytes, and the cosine between its embedding and that of what was asked for. */
 export type Decoded = { pixels: Uint8Array; score: number };
 
 /**
  * Tokens to pictures, with CLIP's opinion of each: the pictures come to CLIP in its size, mean and deviation.
  * @param drawn.tokens (B, L)
- * @param drawn.condition (1, D) for all of them, or (B, D)
+ * @param drawn.embedding unit embeddings of what was asked for: (1, D) for all of them, or (B, D)
  */
 export async function decodeTokens(
   { clip, vqgan }: Networks,
-  { tokens, condition }: { tokens: readonly (readonly number[])[]; condition: Tensor },
+  { tokens, embedding }: { tokens: readonly (readonly number[])[]; embedding: Tensor },
   signal: AbortSignal | undefined,
 ): Promise<Decoded[]> {
   const side = vqgan.tokenGrid();
@@ -47,10 +47,10 @@ export async function decodeTokens(
     const rows = tokens.slice(start, start + DECODED_AT_ONCE);
     const { pixels, scores } = noGrad(() =>
       tidy(() => {
-        const indices = Tensor.from(rows.flat(), [rows.length, side, side], "int64").to(condition.device);
+        const indices = Tensor.from(rows.flat(), [rows.length, side, side], "int64").to(embedding.device);
         const images = vqgan.decode(indices).clamp(-1, 1);
         const seen = normalize(clip.encodeImage(clipInput(images, clip.config))); // (b, D)
-        const own = condition.size(0) === 1 ? condition : condition.narrow(0, start, rows.length);
+        const own = embedding.size(0) === 1 ? embedding : embedding.narrow(0, start, rows.length);
         return { pixels: fromPixels(images), scores: seen.mul(own).sum([1]).toNumbers() };
       }),
     );

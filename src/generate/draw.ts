@@ -1,10 +1,10 @@
 import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
-import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
 import { decodeTokens, rowsThatFit, type Decoded, type Networks } from "./decode.ts";
-import { embedSubjects, embedTokens, type Subject } from "./embed.ts";
+import { blended, subjectTargets, tokenTargets, type Subject } from "./embed.ts";
 import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
+import type { Targets } from "./targets.ts";
 
 /** What to draw, as it also goes to another thread. */
 export type DrawRequest = {
@@ -48,18 +48,20 @@ export async function drawPictures(
   hooks: DrawHooks = {},
 ): Promise<GeneratedPicture[]> {
   checkSettings(request.settings);
-  using condition = await embedSubjects(networks, request.subjects);
-  using negative = request.negative && embedTokens(networks, request.negative.ids);
-  const conditions = { condition, ...(negative && { negative }) };
-  return await (request.settings.beams === undefined ? sample : search)(networks, conditions, request, hooks);
+  using subjects = await subjectTargets(networks, request.subjects);
+  const weights = request.subjects.map(({ weight }) => weight);
+  using target = subjects.map((rows) => blended(rows, weights));
+  using negative = request.negative && tokenTargets(networks, request.negative.ids);
+  const guided = { target, ...(negative && { negative: negative.condition }) };
+  return await (request.settings.beams === undefined ? sample : search)(networks, guided, request, hooks);
 }
 
-/** Unit embeddings of what to draw, and of what to lead away from: (1, D). */
-type Conditions = { condition: Tensor; negative?: Tensor };
+/** What to draw, one, and what guidance leads away from: (1, D). */
+type Guided = { target: Targets; negative?: Tensor };
 
 async function sample(
   networks: Networks,
-  { condition, ...away }: Conditions,
+  { target, ...away }: Guided,
   request: DrawRequest,
   hooks: DrawHooks,
 ): Promise<GeneratedPicture[]> {
@@ -67,7 +69,7 @@ async function sample(
   const { count = 1, candidates = count, seed = 0 } = settings;
   const seeds = Array.from({ length: candidates }, (_, i) => seed + i);
   const pictures: GeneratedPicture[] = [];
-  for await (const drawn of drawRows(networks, { conditions: condition, ...away, seeds, settings }, hooks)) {
+  for await (const drawn of drawRows(networks, { targets: target, ...away, seeds, settings }, hooks)) {
     pictures.push(
       ...drawn.map((row) => pictureOf(networks, row, { ...subjectOrigin(request), ...samplingOf(settings) })),
     );
@@ -76,8 +78,8 @@ async function sample(
 }
 
 export type RowsRequest = {
-  /** (N, D), one for each picture, or (1, D), one for all. */
-  conditions: Tensor;
+  /** N, one for each picture, or one for all. */
+  targets: Targets;
   /** What guidance leads away from: (1, D). */
   negative?: Tensor;
   /** N of them. */
@@ -88,10 +90,10 @@ export type RowsRequest = {
 /** A picture as it was drawn: from which seed, and what CLIP says of it. */
 export type DrawnRow = Decoded & { seed: number; tokens: readonly number[] };
 
-/** Draws N pictures, each from its seed and its condition, as many at a time as fit into memory; gives them as they come. */
+/** Draws N pictures, each from its seed and its target, as many at a time as fit into memory; gives them as they come. */
 export async function* drawRows(
   networks: Networks,
-  { conditions, negative, seeds, settings }: RowsRequest,
+  { targets, negative, seeds, settings }: RowsRequest,
   hooks: DrawHooks,
 ): AsyncGenerator<DrawnRow[]> {
   const { gpt } = networks;
@@ -102,15 +104,15 @@ export async function* drawRows(
     const own = seeds.slice(start, start + batchSize);
     const rows = own.length;
     const tokens: number[][] = own.map(() => []);
-    using batch = keep(
-      tidy(() => conditions.expand([seeds.length, -1]).narrow(0, start, rows).contiguous().to(gpt.device)),
+    using batch = targets.map((all) =>
+      all.expand([seeds.length, -1]).narrow(0, start, rows).contiguous().to(gpt.device),
     );
-    for await (const column of sampleTokens(gpt, batch, { ...sampling, seed: own, ...signal })) {
+    for await (const column of sampleTokens(gpt, batch.condition, { ...sampling, seed: own, ...signal })) {
       for (const [row, token] of column.entries()) tokens[row]?.push(token);
       const done = tokens[0]?.length ?? 0;
       hooks.onProgress?.({ candidates: start + rows, of: seeds.length, tokens: done, length: gpt.config.tokenCount });
     }
-    const decoded = await decodeTokens(networks, { tokens, condition: batch }, hooks.signal);
+    const decoded = await decodeTokens(networks, { tokens, embedding: batch.embedding }, hooks.signal);
     yield decoded.map(({ pixels, score }, i) => ({ pixels, score, seed: own[i] ?? 0, tokens: tokens[i] ?? [] }));
   }
 }
@@ -136,15 +138,20 @@ export function pictureOf(
 
 async function search(
   networks: Networks,
-  { condition, ...away }: Conditions,
+  { target, ...away }: Guided,
   request: DrawRequest,
   { signal }: DrawHooks,
 ): Promise<GeneratedPicture[]> {
   const { count = 1, beams = 4, guidanceScale = 1 } = request.settings;
-  const found = await beamSearch(networks.gpt, condition, { beams, guidanceScale, ...away, ...(signal && { signal }) });
+  const found = await beamSearch(networks.gpt, target.condition, {
+    beams,
+    guidanceScale,
+    ...away,
+    ...(signal && { signal }),
+  });
   const tokens = found.slice(0, count).map((beam) => beam.tokens);
   const origin = { ...subjectOrigin(request), beams, guidanceScale };
-  const decoded = await decodeTokens(networks, { tokens, condition }, signal);
+  const decoded = await decodeTokens(networks, { tokens, embedding: target.embedding }, signal);
   return decoded.map(({ pixels, score }, i) =>
     pictureOf(networks, { pixels, score, seed: 0, tokens: tokens[i] ?? [] }, origin),
   );

@@ -1,10 +1,12 @@
 import type { Clip } from "../models/clip.ts";
+import type { Gpt } from "../models/gpt.ts";
 import { normalize } from "../nn/functional.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import type { Networks } from "./decode.ts";
+import { Targets } from "./targets.ts";
 
 const TEXTS_AT_ONCE = 256;
 
@@ -16,9 +18,14 @@ export function embedTexts(clip: Clip, texts: readonly string[], device: Device 
   return keep(noGrad(() => tidy(() => textEmbeddings(clip, texts).to(device))));
 }
 
-/** Sentences to what a model draws from: (N, D) float32 on the CPU. Dispose of it when done. */
-export function textConditions({ clip, gpt }: Conditioning, texts: readonly string[]): Tensor {
-  return keep(noGrad(() => tidy(() => gpt.conditionOfText(textEmbeddings(clip, texts)).to("cpu"))));
+/** Sentences to what a model draws, in float32 on its device. Dispose of them when done. */
+export function textTargets({ clip, gpt }: Conditioning, texts: readonly string[]): Targets {
+  return targetsOfText(gpt, embedTexts(clip, texts));
+}
+
+/** What sentences' unit embeddings, (N, D), ask for; they live as long. */
+function targetsOfText(gpt: Gpt, embedding: Tensor): Targets {
+  return new Targets(embedding, keep(noGrad(() => tidy(() => gpt.conditionOfText(embedding)))));
 }
 
 function textEmbeddings(clip: Clip, texts: readonly string[]): Tensor {
@@ -34,42 +41,39 @@ function textEmbeddings(clip: Clip, texts: readonly string[]): Tensor {
 /** Something that has an embedding, and its share of the condition: a sentence's token ids, or a picture's file or bytes. */
 export type Subject = { weight: number } & ({ ids: readonly number[] } | { picture: string | Uint8Array });
 
-/** What turns sentences and pictures into conditions. */
+/** What turns sentences and pictures into targets. */
 type Conditioning = Pick<Networks, "clip" | "gpt">;
 
-/** The weighted sum of the subjects' conditions, made a unit again: (1, D). Dispose of it when done. */
-export async function embedSubjects(networks: Conditioning, subjects: readonly Subject[]): Promise<Tensor> {
-  const embeddings: Tensor[] = [];
+/** A target for each of N subjects, whatever their weights. Dispose of them when done. */
+export async function subjectTargets(networks: Conditioning, subjects: readonly Subject[]): Promise<Targets> {
+  const each: Targets[] = [];
   try {
-    for (const subject of subjects) embeddings.push(await embedSubject(networks, subject));
-    const weights = subjects.map(({ weight }) => weight);
-    return keep(noGrad(() => tidy(() => blendEmbeddings(embeddings, weights))));
+    for (const subject of subjects) {
+      each.push(
+        "ids" in subject
+          ? tokenTargets(networks, subject.ids)
+          : new Targets(await embedPicture(networks.clip, subject.picture)),
+      );
+    }
+    return Targets.cat(each);
   } finally {
-    for (const embedding of embeddings) embedding.dispose();
+    for (const targets of each) targets.dispose();
   }
 }
 
-/** A subject's condition, whatever its weight: (1, D). Dispose of it when done. */
-export async function embedSubject(networks: Conditioning, subject: Subject): Promise<Tensor> {
-  return "ids" in subject ? embedTokens(networks, subject.ids) : await embedPicture(networks.clip, subject.picture);
+/** The weighted sum of N unit embeddings, (N, D), made a unit again: (1, D). */
+export function blended(embeddings: Tensor, weights: readonly number[]): Tensor {
+  const column = Tensor.from(weights, [weights.length, 1], embeddings.dtype).to(embeddings.device);
+  return normalize(embeddings.mul(column).sum([0], true));
 }
 
-/** The weighted sum of embeddings (1, D), made a unit: (1, D). */
-export function blendEmbeddings(embeddings: readonly Tensor[], weights: readonly number[]): Tensor {
-  const weighted = embeddings.map((embedding, i) => embedding.mul(weights[i] ?? 0));
-  return normalize(cat(weighted).sum([0], true));
-}
-
-/** One sentence's token ids to its condition: (1, D). Dispose of it when done. */
-export function embedTokens({ clip, gpt }: Conditioning, ids: readonly number[]): Tensor {
-  return keep(
-    noGrad(() =>
-      tidy(() => {
-        const tokens = Tensor.from(ids, [1, ids.length], "int64").to(clip.logitScale.device);
-        return gpt.conditionOfText(normalize(clip.encodeText(tokens)));
-      }),
-    ),
-  );
+/** One sentence's token ids to its target. Dispose of it when done. */
+export function tokenTargets({ clip, gpt }: Conditioning, ids: readonly number[]): Targets {
+  const embed = (): Tensor => {
+    const tokens = Tensor.from(ids, [1, ids.length], "int64").to(clip.logitScale.device);
+    return normalize(clip.encodeText(tokens));
+  };
+  return targetsOfText(gpt, keep(noGrad(() => tidy(embed))));
 }
 
 /** A picture's file or its bytes to its unit embedding: (1, D). Dispose of it when done. */

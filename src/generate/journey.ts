@@ -1,6 +1,5 @@
-import { noGrad } from "../tensor/autograd.ts";
 import { cat } from "../tensor/functions.generated.ts";
-import { keep, tidy } from "../tensor/scope.ts";
+import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Networks } from "./decode.ts";
 import {
@@ -13,10 +12,11 @@ import {
   type DrawRequest,
   type DrawSettings,
 } from "./draw.ts";
-import { blendEmbeddings, embedSubject, type Subject } from "./embed.ts";
+import { blended, subjectTargets, type Subject } from "./embed.ts";
 import type { GeneratedPicture, PictureOrigin } from "./picture.ts";
 import { slerpShare } from "./slerp.ts";
 import { smoothPath } from "./smooth-path.ts";
+import type { Targets } from "./targets.ts";
 
 export type JourneySettings = Omit<DrawSettings, "count" | "candidates" | "beams"> & {
   /** How many pictures, the stops among them. Default 8. */
@@ -51,23 +51,23 @@ export async function drawJourney(
   const { frames = 8, candidates = 1, seed = 0 } = settings;
   checkSettings({ ...settings, candidates });
   checkStops(stops, frames);
-  const { conditions, places } = await conditionsOf(networks, stops, frames);
-  try {
-    using all = keep(tidy(() => conditions.repeat([candidates, 1]))); // (candidates · frames, D)
-    const seeds = Array.from({ length: candidates * frames }, (_, row) => seed + Math.floor(row / frames));
-    const origin = (row: number): Omit<PictureOrigin, "seed" | "score"> => ({
-      ...originOf(stops, places[row % frames]),
-      ...samplingOf(settings),
-      model,
-    });
-    const drawn: GeneratedPicture[] = [];
-    for await (const rows of drawRows(networks, { conditions: all, seeds, settings }, hooks)) {
-      for (const row of rows) drawn.push(pictureOf(networks, row, origin(drawn.length)));
-    }
-    return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
-  } finally {
-    conditions.dispose();
+  using ends = await subjectTargets(
+    networks,
+    stops.map(({ subject }) => subject),
+  );
+  const places = placesOf(ends, frames);
+  using targets = ends.map((all) => cat(places.map((place) => between(all, place))).repeat([candidates, 1])); // candidates · frames
+  const seeds = Array.from({ length: candidates * frames }, (_, row) => seed + Math.floor(row / frames));
+  const origin = (row: number): Omit<PictureOrigin, "seed" | "score"> => ({
+    ...originOf(stops, places[row % frames]),
+    ...samplingOf(settings),
+    model,
+  });
+  const drawn: GeneratedPicture[] = [];
+  for await (const rows of drawRows(networks, { targets, seeds, settings }, hooks)) {
+    for (const row of rows) drawn.push(pictureOf(networks, row, origin(drawn.length)));
   }
+  return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
 }
 
 /** Draws what is asked for: pictures of one subject, or a journey. */
@@ -81,35 +81,21 @@ export async function drawRequest(
     : await drawPictures(networks, request, hooks);
 }
 
-/** The frames' conditions, (frames, D), and where they are. Dispose of the tensor when done. */
-async function conditionsOf(
-  networks: Networks,
-  stops: readonly Stop[],
-  frames: number,
-): Promise<{ conditions: Tensor; places: Place[] }> {
-  const embeddings: Tensor[] = [];
-  try {
-    for (const { subject } of stops) embeddings.push(await embedSubject(networks, subject));
-    const places = placesOf(
-      embeddings.map((embedding) => embedding.flatten().toNumbers()),
-      frames,
-    );
-    const blend = ({ from, share }: Place): Tensor =>
-      blendEmbeddings(embeddings.slice(from, from + 2), [1 - share, share]);
-    return { conditions: keep(noGrad(() => tidy(() => cat(places.map(blend))))), places };
-  } finally {
-    for (const embedding of embeddings) embedding.dispose();
-  }
+/** The blend at a place: (N, D) of the stops → (1, D) */
+function between(stops: Tensor, { from, share }: Place): Tensor {
+  return share === 0 ? stops.narrow(0, from, 1) : blended(stops.narrow(0, from, 2), [1 - share, share]);
 }
 
 /** Every stop is a frame, and the others lie as evenly between them as whole numbers allow. */
-function placesOf(embeddings: readonly (readonly number[])[], frames: number): Place[] {
-  const legs = embeddings.length - 1;
+function placesOf({ condition, count }: Targets, frames: number): Place[] {
+  const row = (i: number): number[] => tidy(() => condition.narrow(0, i, 1).flatten().toNumbers());
+  const stops = Array.from({ length: count }, (_, i) => row(i));
+  const legs = stops.length - 1;
   const start = (stop: number): number => Math.round((stop * (frames - 1)) / legs);
   return Array.from({ length: frames }, (_, frame) => {
     let from = 0;
     while (from < legs && start(from + 1) <= frame) from += 1;
-    const [a, b] = [embeddings[from] ?? [], embeddings[from + 1]];
+    const [a, b] = [stops[from] ?? [], stops[from + 1]];
     const share = b ? slerpShare(a, b, (frame - start(from)) / (start(from + 1) - start(from))) : 0;
     return { from, share };
   });

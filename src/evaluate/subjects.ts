@@ -1,11 +1,11 @@
 import { rephrase, type Rephrasing } from "../data/caption-variations.ts";
 import { streamOf, type PictureSet } from "../data/picture-stream.ts";
 import type { Networks } from "../generate/decode.ts";
-import { textConditions } from "../generate/embed.ts";
+import { textTargets } from "../generate/embed.ts";
+import { Targets } from "../generate/targets.ts";
 import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
 import { keep, tidy } from "../tensor/scope.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { clipFeatures, featuresOf, type FeatureOptions } from "./features.ts";
 
 /**
@@ -40,16 +40,16 @@ export function subjectsOf(pictures: PictureSet, from: DrawFrom): Subjects {
   return { names: rephrased, sentences: rephrased, asked: captions, paired: true };
 }
 
-/** The embeddings that a model draws from: (N, D). Dispose of it when done. */
-export async function conditionsOf(
+/** What a model is asked to draw. Dispose of them when done. */
+export async function targetsOf(
   { clip, gpt }: Pick<Networks, "clip" | "gpt">,
   { pictures, subjects }: { pictures: PictureSet; subjects: Subjects },
   options: FeatureOptions,
-): Promise<Tensor> {
-  if (subjects.sentences) return textConditions({ clip, gpt }, subjects.sentences);
+): Promise<Targets> {
+  if (subjects.sentences) return textTargets({ clip, gpt }, subjects.sentences);
   const { features } = await featuresOf(streamOf(pictures), clipFeatures(clip), options);
   try {
-    return keep(tidy(() => normalize(features)));
+    return new Targets(keep(tidy(() => normalize(features))));
   } finally {
     features.dispose();
   }
