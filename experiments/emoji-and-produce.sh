@@ -9,8 +9,7 @@ clip_gen() { node "$here/bin/clip-gen.js" "$@"; }
 mkdir -p "$out"
 
 emoji=("$data/fluent-emoji/emoji.jsonl" "$data/fluent-emoji/flat.jsonl")
-produce="$data/grocery/grocery.jsonl?group=fruit,vegetables"
-pictures=("${emoji[@]}" "$produce&split=train,val&as=photo")
+pictures=("${emoji[@]}" "$data/grocery/grocery.jsonl?group=fruit,vegetables&split=train,val&as=photo")
 
 # The model's own CLIP, and one that judges: another seed, another architecture, never used in training or ranking.
 [ -d "$out/clip/clip" ] || clip_gen train clip "${pictures[@]}" --preset small64 --steps 3500 --batch-size 128 --warmup 100 \
@@ -38,13 +37,20 @@ measure() {
   shift
   [ -e "$out/$name.json" ] || { clip_gen evaluate "${drawn[@]}" -o "$out/$name" "$@" && cp "$out/$name/metrics.json" "$out/$name.json"; }
 }
-measure names --data "${emoji[0]}" --reference "${emoji[@]}" --training "${pictures[@]}"
-for how in article plural order typo capitals keywords; do
-  measure "names-$how" --data "${emoji[0]}" --reference "${emoji[@]}" --rephrase "$how"
-done
+names=(--data "${emoji[0]}" --reference "${emoji[@]}" --limit "${NAMES:-200}")
 classes="$data/grocery/grocery.jsonl?split=test&caption=coarse"
-measure produce --data "$classes&group=fruit,vegetables&as=photo" --rephrase style --reference "$classes" --limit 600
-measure names-optimised --data "${emoji[0]}" --reference "${emoji[@]}" --method optimise --limit 64
-measure names-retrieved --data "${emoji[0]}" --reference "${emoji[@]}" --method retrieve --training "${pictures[@]}"
+produce=(--data "$classes&group=fruit,vegetables&as=photo" --rephrase style --reference "$classes" --limit "${PRODUCE:-150}")
+measure names "${names[@]}" --training "${pictures[@]}"
+for how in article plural order typo capitals keywords; do
+  measure "names-$how" "${names[@]}" --rephrase "$how"
+done
+measure produce "${produce[@]}" --training "${pictures[@]}"
+
+# The claim: against codes that are optimised, and against the nearest training picture.
+optimised=(--method optimise --steps 200 --limit "${OPTIMISED:-32}")
+measure names-optimised "${names[@]}" "${optimised[@]}"
+measure produce-optimised "${produce[@]}" "${optimised[@]}"
+measure names-retrieved "${names[@]}" --method retrieve --training "${pictures[@]}"
+measure produce-retrieved "${produce[@]}" --method retrieve --training "${pictures[@]}"
 
 node "$here/experiments/table.js" "$out" recognised recognised_in_5 named clip_score clip_fd clip_recall seconds_per_picture

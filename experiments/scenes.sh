@@ -3,17 +3,18 @@
 # docs/results.md.
 #
 #   experiments/scenes.sh OUT
-#   STEPS=2000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
+#   STEPS=6000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
 set -euo pipefail
 out=$1
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 clip_gen() { node "$here/bin/clip-gen.js" "$@"; }
 clip="$here/assets/composed-clip"
-scenes=(--scenes "${SCENES:-20000}" --scene-kind composed)
+scenes=(--scenes "${SCENES:-40000}" --scene-kind composed)
 mkdir -p "$out"
 
 if [ ! -d "$out/vqgan/vqgan" ]; then
-  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-2000}" --batch-size 32 \
+  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 --network codebook_size=512 \
+    -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-1500}" --batch-size 32 \
     --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 >"$out/vqgan.log" 2>&1
 fi
 if [ ! -e "$out/encoded/index.json" ]; then
@@ -37,11 +38,26 @@ row() {
   for seed in ${SEEDS:-0}; do
     local run="$out/$name@$seed"
     if [ ! -e "$run/model/model.json" ]; then
-      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-2000}" --batch-size 64 \
+      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-6000}" --batch-size 64 \
         --lr 1.5e-3 --min-lr 1e-4 --warmup 100 --sample-every 100000 --checkpoint-every 100000 "$@" >"$run.log" 2>&1
       clip_gen convert --clip "$clip" --vqgan "$out/vqgan/vqgan" --gpt "$run/gpt" -o "$run/model" >>"$run.log"
     fi
     draw "$name@$seed" "$run/model" --seed $((seed * 1000000))
+  done
+}
+
+# after NAME FLAGS…: what the language-free GPTs draw where sentences are moved or looked up (experiments/remember.js)
+after() {
+  local name=$1 seed
+  shift
+  if [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]]; then return; fi
+  for seed in ${SEEDS:-0}; do
+    local model="$out/$name@$seed"
+    if [ ! -e "$model/model.json" ]; then
+      node "$here/experiments/remember.js" "$out/language-free@$seed/gpt" "$out/encoded" "$out/$name@$seed.gpt" "$@"
+      clip_gen convert --clip "$clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/$name@$seed.gpt" -o "$model"
+    fi
+    draw "$name@$seed" "$model" --seed $((seed * 1000000))
   done
 }
 
@@ -54,8 +70,11 @@ row noise-0 --embedding-noise 0
 row noise-0.25 --embedding-noise 0.25
 row noise-0.75 --embedding-noise 0.75
 row noise-3 --embedding-noise 3
+row token-dropout --token-dropout 0.25
+
 [ -e "$out/sentences.txt" ] || node "$here/experiments/scene-sentences.js" 2000 >"$out/sentences.txt"
-row mean-shift --sentences "$out/sentences.txt"
+after mean-shift --clip "$clip" --sentences "$out/sentences.txt"
+after memory --memory 20000
 
 row neighbours-4 --embedding-neighbours 4
 row neighbours-16 --embedding-neighbours 16
