@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import type { DrawSettings } from "../generate/draw.ts";
+import type { DrawSettings } from "../generate/draw-rows.ts";
 import type { GeneratePrecision } from "../generate/pipeline.ts";
 import { numberFlag } from "./number-flag.ts";
 

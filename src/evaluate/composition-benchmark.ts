@@ -1,6 +1,6 @@
 import { testSentence, testSplits, type TestSentence } from "../data/composition-splits.ts";
 import type { Networks } from "../generate/decode.ts";
-import type { DrawHooks } from "../generate/draw.ts";
+import type { DrawHooks } from "../generate/draw-rows.ts";
 import type { DrawnPicture } from "../generate/draw-each.ts";
 import { textTargets } from "../generate/embed.ts";
 import { markPictures, scoreMarks, type Mark, type Score } from "./composition-score.ts";

@@ -1,7 +1,7 @@
 import type { PictureStream } from "../data/picture-stream.ts";
 import type { Networks } from "../generate/decode.ts";
 import { drawEach, type DrawEachSettings, type DrawnPicture } from "../generate/draw-each.ts";
-import type { DrawHooks } from "../generate/draw.ts";
+import type { DrawHooks } from "../generate/draw-rows.ts";
 import type { Targets } from "../generate/targets.ts";
 import type { Clip } from "../models/clip.ts";
 import { normalize } from "../nn/functional.ts";

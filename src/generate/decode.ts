@@ -60,3 +60,24 @@ export async function decodeTokens(
   }
   return pictures;
 }
+
+/**
+ * A picture of which only the first rows of tokens are there. Those that are missing repeat the last one, so that what is there
+ * looks as it will. `drawn`: lines of pixels that count.
+ */
+export function decodeRows(
+  { vqgan, gpt }: Pick<Networks, "vqgan" | "gpt">,
+  tokens: readonly number[],
+): { pixels: Uint8Array; size: number; drawn: number } {
+  const side = vqgan.tokenGrid();
+  const size = vqgan.config.resolution;
+  const row = tokens.slice(-side);
+  const all = Array.from({ length: side * side }, (_, i) => tokens[i] ?? row[i % side] ?? 0);
+  const pixels = noGrad(() =>
+    tidy(() => {
+      const indices = Tensor.from(all, [1, side, side], "int64").to(gpt.device);
+      return fromPixels(vqgan.decode(indices).clamp(-1, 1));
+    }),
+  );
+  return { pixels, size, drawn: Math.round((tokens.length / side) * (size / side)) };
+}

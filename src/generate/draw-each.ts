@@ -1,6 +1,6 @@
 import { Tensor } from "../tensor/tensor.ts";
 import type { Networks } from "./decode.ts";
-import { checkSettings, drawRows, type DrawHooks, type DrawnRow, type DrawSettings } from "./draw.ts";
+import { checkSettings, drawRows, type DrawHooks, type DrawnRow, type DrawSettings } from "./draw-rows.ts";
 import type { Targets } from "./targets.ts";
 
 /** `candidates` are drawn for every target, of which CLIP picks one. */

@@ -1,10 +1,18 @@
-import { sampleTokens, type SampleOptions } from "../models/sampling.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { beamSearch } from "./beam-search.ts";
-import { decodeTokens, rowsThatFit, type Decoded, type Networks } from "./decode.ts";
+import { decodeTokens, type Networks } from "./decode.ts";
+import {
+  checkSettings,
+  drawRows,
+  samplingOf,
+  type DrawHooks,
+  type DrawnRow,
+  type DrawSettings,
+  type RowsRequest,
+} from "./draw-rows.ts";
 import { blended, subjectTargets, tokenTargets, type Subject } from "./embed.ts";
 import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
-import type { Targets } from "./targets.ts";
+import { Targets } from "./targets.ts";
 
 /** What to draw, as it also goes to another thread. */
 export type DrawRequest = {
@@ -15,116 +23,96 @@ export type DrawRequest = {
   /** What guidance leads away from: the sentence for the PNG, and its token ids. */
   negative?: { prompt: string; ids: readonly number[] };
   model: string;
+  /** How often to show the first `count` candidates while they are drawn. Default 0. */
+  previews?: number;
   settings: DrawSettings;
-};
-
-export type DrawSettings = Omit<SampleOptions, "seed" | "signal" | "negative"> & {
-  /** How many pictures to give back. Default 1. */
-  count?: number;
-  /** How many to draw and rank by CLIP; at least `count`. Default: `count`. */
-  candidates?: number;
-  /** Seed of the first candidate; the next ones count up. Default 0. */
-  seed?: number;
-  /** Candidates drawn at the same time. Default: 64, or as many as fit into half of the memory that is free. */
-  batchSize?: number;
-  /** Beam search with this many beams in place of sampling; gives at most as many pictures. */
-  beams?: number;
-};
-
-export type DrawProgress = { candidates: number; of: number; tokens: number; length: number };
-
-export type DrawHooks = {
-  onProgress?: ((progress: DrawProgress) => void) | undefined;
-  signal?: AbortSignal | undefined;
 };
 
 /**
- * Draws pictures on this thread; between two tokens, and between a few pictures, its event loop gets a turn.
- * @throws RangeError when a setting is out of its range; the signal's reason when it is aborted
+ * Draws what requests ask for, several in one batch, on this thread; between two tokens, and between a few pictures, its event
+ * loop gets a turn.
+ * @throws RangeError when a setting is out of its range, or when they cannot be drawn together (`fitTogether`); the signal's
+ * reason when it is aborted
  */
 export async function drawPictures(
   networks: Networks,
-  request: DrawRequest,
+  requests: readonly DrawRequest[],
   hooks: DrawHooks = {},
-): Promise<GeneratedPicture[]> {
-  checkSettings(request.settings);
-  using subjects = await subjectTargets(networks, request.subjects);
-  const weights = request.subjects.map(({ weight }) => weight);
-  using target = subjects.map((rows) => blended(rows, weights));
-  using negative = request.negative && tokenTargets(networks, request.negative.ids);
-  const guided = { target, ...(negative && { negative: negative.condition }) };
-  return await (request.settings.beams === undefined ? sample : search)(networks, guided, request, hooks);
+): Promise<GeneratedPicture[][]> {
+  const [first, ...others] = requests;
+  if (!first) return [];
+  for (const { settings } of requests) checkSettings(settings);
+  if (!others.every((other) => fitTogether(first, other)))
+    throw new RangeError("these requests are sampled differently");
+  using negative = first.negative && tokenTargets(networks, first.negative.ids);
+  const away = negative && { negative: negative.condition };
+  const targets: Targets[] = [];
+  try {
+    for (const request of requests) targets.push(await targetOf(networks, request));
+    if (targets[0] && first.settings.beams !== undefined)
+      return [await search(networks, { target: targets[0], ...away }, first, hooks)];
+    return await sample(networks, { targets, ...away }, requests, hooks);
+  } finally {
+    for (const target of targets) target.dispose();
+  }
 }
 
-/** What to draw, one, and what guidance leads away from: (1, D). */
-type Guided = { target: Targets; negative?: Tensor };
+/** Whether two requests can be drawn in one batch: their tokens are drawn the same way, by chance. */
+export function fitTogether(one: DrawRequest, other: DrawRequest): boolean {
+  const way = ({ negative, settings }: DrawRequest): string =>
+    JSON.stringify([samplingOf(settings), settings.batchSize, negative?.ids]);
+  return one.settings.beams === undefined && other.settings.beams === undefined && way(one) === way(other);
+}
 
+/** The blend of a request's subjects: one. */
+async function targetOf(networks: Networks, { subjects }: DrawRequest): Promise<Targets> {
+  using each = await subjectTargets(networks, subjects);
+  return each.map((rows) =>
+    blended(
+      rows,
+      subjects.map(({ weight }) => weight),
+    ),
+  );
+}
+
+/** Requests' candidates one after the other in one batch. */
 async function sample(
   networks: Networks,
-  { target, ...away }: Guided,
-  request: DrawRequest,
+  { targets, ...away }: { targets: readonly Targets[]; negative?: Tensor },
+  requests: readonly DrawRequest[],
   hooks: DrawHooks,
-): Promise<GeneratedPicture[]> {
-  const { settings } = request;
-  const { count = 1, candidates = count, seed = 0 } = settings;
-  const seeds = Array.from({ length: candidates }, (_, i) => seed + i);
-  const pictures: GeneratedPicture[] = [];
-  for await (const drawn of drawRows(networks, { targets: target, ...away, seeds, settings }, hooks)) {
-    pictures.push(
-      ...drawn.map((row) => pictureOf(networks, row, { ...subjectOrigin(request), ...samplingOf(settings) })),
-    );
-  }
-  return pictures.sort((a, b) => b.score - a.score).slice(0, count);
-}
-
-export type RowsRequest = {
-  /** N, one for each picture, or one for all. */
-  targets: Targets;
-  /** What guidance leads away from: (1, D). */
-  negative?: Tensor;
-  /** N of them. */
-  seeds: readonly number[];
-  settings: DrawSettings;
-};
-
-/** A picture as it was drawn: from which seed, and what CLIP says of it. */
-export type DrawnRow = Decoded & { seed: number; tokens: readonly number[] };
-
-/** Draws N pictures, each from its seed and its target, as many at a time as fit into memory; gives them as they come. */
-export async function* drawRows(
-  networks: Networks,
-  { targets, negative, seeds, settings }: RowsRequest,
-  hooks: DrawHooks,
-): AsyncGenerator<DrawnRow[]> {
-  const { gpt } = networks;
-  const sampling = { ...samplingOf(settings), ...(negative && { negative }) };
-  const { batchSize = rowsThatFit(gpt, sampling.guidanceScale) } = settings;
-  const signal = hooks.signal && { signal: hooks.signal };
-  for (let start = 0; start < seeds.length; start += batchSize) {
-    const own = seeds.slice(start, start + batchSize);
-    const rows = own.length;
-    const tokens: number[][] = own.map(() => []);
-    using batch = targets.map((all) =>
-      all.expand([seeds.length, -1]).narrow(0, start, rows).contiguous().to(gpt.device),
-    );
-    for await (const column of sampleTokens(gpt, batch.condition, { ...sampling, seed: own, ...signal })) {
-      for (const [row, token] of column.entries()) tokens[row]?.push(token);
-      const done = tokens[0]?.length ?? 0;
-      hooks.onProgress?.({ candidates: start + rows, of: seeds.length, tokens: done, length: gpt.config.tokenCount });
+): Promise<GeneratedPicture[][]> {
+  const rows = requests.flatMap((request, owner) => {
+    const { count = 1, candidates = count, seed = 0 } = request.settings;
+    return Array.from({ length: candidates }, (_, candidate) => ({
+      owner,
+      seed: seed + candidate,
+      previews: candidate < count ? (request.previews ?? 0) : 0,
+    }));
+  });
+  using joined = Targets.cat(targets);
+  const owners = rows.map(({ owner }) => owner);
+  using each = joined.map((all) => all.indexSelect(0, Tensor.from(owners, [rows.length], "int64").to(all.device)));
+  const drawn: GeneratedPicture[][] = requests.map(() => []);
+  const request: RowsRequest = {
+    targets: each,
+    ...away,
+    seeds: rows.map(({ seed }) => seed),
+    previews: rows.map(({ previews }) => previews),
+    settings: requests[0]?.settings ?? {},
+  };
+  let done = 0;
+  for await (const some of drawRows(networks, request, hooks)) {
+    for (const row of some) {
+      const owner = owners[done] ?? 0;
+      const own = requests[owner];
+      if (own) drawn[owner]?.push(pictureOf(networks, row, { ...subjectOrigin(own), ...samplingOf(own.settings) }));
+      done += 1;
     }
-    const decoded = await decodeTokens(networks, { tokens, embedding: batch.embedding }, hooks.signal);
-    yield decoded.map(({ pixels, score }, i) => ({ pixels, score, seed: own[i] ?? 0, tokens: tokens[i] ?? [] }));
   }
-}
-
-/** How tokens are drawn, with what holds where nothing is said. */
-export function samplingOf({ temperature = 1, topK, topP = 0.9, guidanceScale = 1 }: DrawSettings): {
-  temperature: number;
-  topK?: number;
-  topP: number;
-  guidanceScale: number;
-} {
-  return { temperature, topP, guidanceScale, ...(topK !== undefined && { topK }) };
+  return drawn.map((pictures, i) =>
+    pictures.sort((a, b) => b.score - a.score).slice(0, requests[i]?.settings.count ?? 1),
+  );
 }
 
 /** A drawn row with its origin. */
@@ -138,7 +126,7 @@ export function pictureOf(
 
 async function search(
   networks: Networks,
-  { target, ...away }: Guided,
+  { target, ...away }: { target: Targets; negative?: Tensor },
   request: DrawRequest,
   { signal }: DrawHooks,
 ): Promise<GeneratedPicture[]> {
@@ -165,15 +153,4 @@ function subjectOrigin({
   model,
 }: DrawRequest): Pick<PictureOrigin, "prompt" | "blend" | "negativePrompt" | "model"> {
   return { prompt, ...(blend && { blend }), ...(negative && { negativePrompt: negative.prompt }), model };
-}
-
-/** @throws RangeError when a setting that the sampler does not see is out of its range */
-export function checkSettings({ count = 1, candidates = count, batchSize = 1, seed = 0 }: DrawSettings): void {
-  for (const [name, value] of Object.entries({ count, candidates, batchSize })) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`${name} is ${value}, expected a whole number from 1`);
-    }
-  }
-  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed is ${seed}, expected a whole number`);
-  if (candidates < count) throw new RangeError(`${count} pictures need at least as many candidates, got ${candidates}`);
 }

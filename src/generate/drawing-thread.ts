@@ -2,14 +2,13 @@ import { Worker } from "node:worker_threads";
 import { shareState } from "../nn/share.ts";
 import { threadCount } from "../tensor/engine.ts";
 import type { Networks } from "./decode.ts";
-import type { DrawHooks, DrawRequest } from "./draw.ts";
-import type { JourneyRequest } from "./journey.ts";
+import type { DrawHooks } from "./draw-rows.ts";
 import { GeneratedPicture } from "./picture.ts";
-import type { FromWorker, SharedNetwork, ToWorker, WorkerData } from "./worker.ts";
+import type { FromWorker, SharedNetwork, ToWorker, Work, WorkerData } from "./worker.ts";
 
 type Waiting = {
   hooks: DrawHooks;
-  resolve: (pictures: GeneratedPicture[]) => void;
+  resolve: (pictures: GeneratedPicture[][]) => void;
   reject: (reason: unknown) => void;
 };
 
@@ -42,8 +41,8 @@ export class DrawingThread {
     return this.#ended;
   }
 
-  /** As `drawRequest`, over there. */
-  async draw(request: DrawRequest | JourneyRequest, hooks: DrawHooks): Promise<GeneratedPicture[]> {
+  /** As `drawRequests`, over there. */
+  async draw(work: Work, hooks: DrawHooks): Promise<GeneratedPicture[][]> {
     const { signal } = hooks;
     signal?.throwIfAborted();
     const id = ++this.#last;
@@ -51,9 +50,9 @@ export class DrawingThread {
     signal?.addEventListener("abort", cancel, { once: true });
     this.#worker.ref();
     try {
-      return await new Promise<GeneratedPicture[]>((resolve, reject) => {
+      return await new Promise<GeneratedPicture[][]>((resolve, reject) => {
         this.#waiting.set(id, { hooks, resolve, reject });
-        this.#send({ id, request });
+        this.#send({ id, work });
       });
     } catch (error) {
       signal?.throwIfAborted();
@@ -77,7 +76,9 @@ export class DrawingThread {
     const waiting = this.#waiting.get(message.id);
     if (!waiting) return;
     if ("progress" in message) waiting.hooks.onProgress?.(message.progress);
-    else if ("pictures" in message) waiting.resolve(message.pictures.map((parts) => new GeneratedPicture(parts)));
+    else if ("preview" in message) waiting.hooks.onPreview?.(message.preview);
+    else if ("pictures" in message)
+      waiting.resolve(message.pictures.map((some) => some.map((parts) => new GeneratedPicture(parts))));
     else waiting.reject(message.error);
   }
 

@@ -2,16 +2,8 @@ import { cat } from "../tensor/functions.generated.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Networks } from "./decode.ts";
-import {
-  checkSettings,
-  drawPictures,
-  drawRows,
-  pictureOf,
-  samplingOf,
-  type DrawHooks,
-  type DrawRequest,
-  type DrawSettings,
-} from "./draw.ts";
+import { checkSettings, drawRows, samplingOf, type DrawHooks, type DrawSettings } from "./draw-rows.ts";
+import { drawPictures, pictureOf, type DrawRequest } from "./draw.ts";
 import { blended, subjectTargets, type Subject } from "./embed.ts";
 import type { GeneratedPicture, PictureOrigin } from "./picture.ts";
 import { slerpShare } from "./slerp.ts";
@@ -70,15 +62,15 @@ export async function drawJourney(
   return smoothPath(Array.from({ length: candidates }, (_, i) => drawn.slice(i * frames, (i + 1) * frames)));
 }
 
-/** Draws what is asked for: pictures of one subject, or a journey. */
-export async function drawRequest(
+/** Draws what is asked for: the pictures of each request, or a journey. */
+export async function drawRequests(
   networks: Networks,
-  request: DrawRequest | JourneyRequest,
+  requests: readonly DrawRequest[] | JourneyRequest,
   hooks: DrawHooks = {},
-): Promise<GeneratedPicture[]> {
-  return "stops" in request
-    ? await drawJourney(networks, request, hooks)
-    : await drawPictures(networks, request, hooks);
+): Promise<GeneratedPicture[][]> {
+  return "stops" in requests
+    ? [await drawJourney(networks, requests, hooks)]
+    : await drawPictures(networks, requests, hooks);
 }
 
 /** The blend at a place: (N, D) of the stops → (1, D) */

@@ -7,6 +7,9 @@ import { readPngText } from "../io/png-text.ts";
 import { Clip } from "../models/clip.ts";
 import { setThreadCount } from "../tensor/engine.ts";
 import { tidy } from "../tensor/scope.ts";
+import { decodeRows } from "./decode.ts";
+import type { Preview } from "./draw-rows.ts";
+import { fitTogether } from "./draw.ts";
 import { ClipGen, type GenerateOptions } from "./pipeline.ts";
 import { GeneratedPicture } from "./picture.ts";
 
@@ -20,6 +23,9 @@ const prompt = "a red circle";
 type Told = { pixels: Uint8Array; tokens: readonly number[]; origin: GeneratedPicture["origin"] };
 const told = (pictures: readonly GeneratedPicture[]): Told[] =>
   pictures.map(({ pixels, tokens, origin }) => ({ pixels, tokens, origin }));
+
+const tokensOf = (pictures: readonly GeneratedPicture[] = []): unknown =>
+  pictures.map(({ seed, tokens }) => [seed, tokens]);
 
 describe("drawing", () => {
   test("gives pictures with their tokens, seeds and scores", async () => {
@@ -53,6 +59,42 @@ describe("drawing", () => {
     );
     expect(progress).toHaveLength(32);
     expect([progress[0], progress[15], progress[31]]).toEqual(["4/6 1/16", "4/6 16/16", "6/6 16/16"]);
+  });
+
+  test("draws several requests in one batch as it draws each alone", async () => {
+    const options = [{ count: 2, candidates: 3, seed: 4 }, { seed: 90 }, { candidates: 2, seed: 4 }];
+    const [some] = await model.generate(prompt);
+    const picture = (await some?.toPng()) ?? new Uint8Array();
+    const drawn = [{ prompt }, { prompt: "a blue star" }, { picture }];
+    const requests = drawn.map((subject, i) => model.prepare(subject, { ...options[i], temperature: 0.9 }));
+    const together = await model.draw(requests);
+    expect(together.map((pictures) => pictures.length)).toEqual([2, 1, 1]);
+    for (const [i, request] of requests.entries()) {
+      const [alone = []] = await model.draw([request]);
+      expect(tokensOf(together[i])).toEqual(tokensOf(alone));
+    }
+    expect(await model.draw([])).toEqual([]);
+  });
+
+  test("refuses to draw together what is sampled differently", async () => {
+    const [one, other] = [model.prepare({ prompt }), model.prepare({ prompt }, { topK: 3 })];
+    const searched = model.prepare({ prompt }, { beams: 2 });
+    expect(fitTogether(one, model.prepare({ prompt: "x" }, { seed: 5, count: 3 }))).toBe(true);
+    await expect(model.draw([one, other])).rejects.toThrow("sampled differently");
+    await expect(model.draw([searched, searched])).rejects.toThrow("sampled differently");
+  });
+
+  test("shows the first candidates row by row, as they will be", async () => {
+    const seen: Preview[] = [];
+    const settings = { count: 2, candidates: 3, seed: 8, previews: 3 };
+    const pictures = await model.generate(prompt, { ...settings, onPreview: (preview) => seen.push(preview) });
+    expect(seen.map(({ row, drawn, size }) => [row, drawn, size])).toEqual(
+      [4, 8, 12].flatMap((drawn) => [0, 1].map((row) => [row, drawn, 16])),
+    );
+    expect(told(await model.generate(prompt, { count: 2, candidates: 3, seed: 8 }))).toEqual(told(pictures));
+    const [first] = await model.generate(prompt, { seed: 8 });
+    expect(seen.at(-2)).toEqual({ row: 0, ...decodeRows(model, first?.tokens.slice(0, 12) ?? []) });
+    expect(decodeRows(model, first?.tokens ?? []).pixels).toEqual(first?.pixels);
   });
 
   test("the seed of a picture draws it again", async () => {

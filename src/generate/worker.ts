@@ -11,8 +11,9 @@ import type { Module } from "../nn/module.ts";
 import { claimState, type SharedState } from "../nn/share.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { setThreadCount } from "../tensor/engine.ts";
-import type { DrawProgress, DrawRequest } from "./draw.ts";
-import { drawRequest, type JourneyRequest } from "./journey.ts";
+import type { DrawProgress, Preview } from "./draw-rows.ts";
+import type { DrawRequest } from "./draw.ts";
+import { drawRequests, type JourneyRequest } from "./journey.ts";
 import type { PictureParts } from "./picture.ts";
 
 /** A network as it comes here. */
@@ -25,11 +26,15 @@ export type WorkerData = {
   threads: number;
 };
 
-export type ToWorker = { id: number; request: DrawRequest | JourneyRequest } | { id: number; cancel: true };
+/** What to draw: requests that go into one batch, or a journey. */
+export type Work = readonly DrawRequest[] | JourneyRequest;
+
+export type ToWorker = { id: number; work: Work } | { id: number; cancel: true };
 
 export type FromWorker =
   | { id: number; progress: DrawProgress }
-  | { id: number; pictures: PictureParts[] }
+  | { id: number; preview: Preview }
+  | { id: number; pictures: PictureParts[][] }
   | { id: number; error: Error };
 
 const port = parentPort;
@@ -57,12 +62,13 @@ const answer = (message: FromWorker): void => port.postMessage(message);
 const running = new Map<number, AbortController>();
 let last: Promise<void> = Promise.resolve();
 
-async function serve(id: number, request: DrawRequest | JourneyRequest, signal: AbortSignal): Promise<void> {
+async function serve(id: number, work: Work, signal: AbortSignal): Promise<void> {
   try {
     signal.throwIfAborted();
     const onProgress = (progress: DrawProgress): void => answer({ id, progress });
-    const pictures = await drawRequest(networks, request, { signal, onProgress });
-    answer({ id, pictures: pictures.map((picture) => picture.parts) });
+    const onPreview = (preview: Preview): void => answer({ id, preview });
+    const pictures = await drawRequests(networks, work, { signal, onProgress, onPreview });
+    answer({ id, pictures: pictures.map((some) => some.map((picture) => picture.parts)) });
   } catch (error) {
     answer({ id, error: error instanceof Error ? error : new Error(String(error)) });
   } finally {
@@ -77,5 +83,5 @@ port.on("message", (message: ToWorker) => {
   }
   const controller = new AbortController();
   running.set(message.id, controller);
-  last = last.then(() => serve(message.id, message.request, controller.signal));
+  last = last.then(() => serve(message.id, message.work, controller.signal));
 });

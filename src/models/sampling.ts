@@ -37,7 +37,7 @@ export async function* sampleTokens(
   condition: Tensor,
   options: SampleOptions = {},
 ): AsyncGenerator<number[], void> {
-  checkOptions(options);
+  checkSampling(options);
   const { guidanceScale = 1 } = options;
   const batch = condition.size(0);
   using negative = negativeRows(options, condition);
@@ -173,7 +173,8 @@ function draw(logits: Tensor, draws: readonly number[], options: SampleOptions):
   return drawTokens(logits.to("cpu"), draws, temperature, topK, topP).toNumbers();
 }
 
-function checkOptions({ temperature = 1, topK = 1, topP = 1, guidanceScale = 1 }: SampleOptions): void {
+/** @throws RangeError when a setting is out of its range */
+export function checkSampling({ temperature = 1, topK = 1, topP = 1, guidanceScale = 1 }: SampleOptions): void {
   if (!(temperature >= 0 && temperature < Infinity)) {
     throw new RangeError(`temperature is ${temperature}, expected a number from 0`);
   }
