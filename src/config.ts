@@ -43,6 +43,11 @@ export const clipTraining = common.extend({
     .boolean()
     .default(false)
     .describe("let only the text tower learn, against all pictures at once; goes on from --init-from"),
+  together: count
+    .default(1)
+    .describe(
+      "so many pictures that follow one another stay in one batch: where these are alike, what differs is learnt",
+    ),
   varyCaptions: share
     .default(0)
     .describe("share of captions told in other words: articles, plurals, another order, words left out, slips"),

@@ -121,6 +121,17 @@ describe("BatchOrder", () => {
     expect(new Set(indices.slice(3, 6)).size).toBe(3);
   });
 
+  test("keeps samples together that follow one another, and still shows each once per epoch", () => {
+    const order = new BatchOrder({ count: 22, batchSize: 8, seed: 3, together: 4 });
+    const seen = [0, 1, 2].flatMap((step) => [...order.indicesAt(step)]).slice(0, 22);
+    expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 22 }, (_, i) => i));
+    const runs = seen.map((index) => Math.floor(index / 4));
+    const changes = runs.filter((run, i) => run !== runs[i - 1]).length;
+    expect(changes).toBe(6);
+    expect(runs).not.toEqual(runs.toSorted((a, b) => a - b));
+    expect(() => new BatchOrder({ count: 22, batchSize: 8, seed: 3, together: 0 })).toThrow(RangeError);
+  });
+
   test("rejects impossible settings", () => {
     expect(() => new BatchOrder({ count: 0, batchSize: 1, seed: 1 })).toThrow("count must be");
     expect(() => new BatchOrder({ count: 1, batchSize: 0.5, seed: 1 })).toThrow("batchSize must be");

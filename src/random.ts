@@ -93,7 +93,13 @@ export function permutation(n: number, seed: SeedPart): Uint32Array {
 }
 
 /** What a `BatchOrder` needs: how many samples there are, how many make a batch, and the seed of the order. */
-export type BatchOrderOptions = { count: number; batchSize: number; seed: number };
+export type BatchOrderOptions = {
+  count: number;
+  batchSize: number;
+  seed: number;
+  /** So many samples that follow one another stay together, where a batch does not end among them. Default 1. */
+  together?: number;
+};
 
 /**
  * Which samples make up the batch of each step: shuffled epochs, each sample once per epoch.
@@ -104,18 +110,20 @@ export class BatchOrder {
   readonly count: number;
   readonly batchSize: number;
   readonly #seed: number;
+  readonly #together: number;
   readonly #cached: Map<number, Uint32Array> = new Map();
 
-  /** Throws RangeError unless count and batchSize are whole numbers of at least 1. */
+  /** Throws RangeError unless count, batchSize and together are whole numbers of at least 1. */
   constructor(options: BatchOrderOptions) {
-    for (const name of ["count", "batchSize"] as const) {
-      const value = options[name];
+    const { count, batchSize, together = 1 } = options;
+    for (const [name, value] of Object.entries({ count, batchSize, together })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new RangeError(`${name} must be a whole number of at least 1, got ${value}`);
       }
     }
-    this.count = options.count;
-    this.batchSize = options.batchSize;
+    this.count = count;
+    this.batchSize = batchSize;
+    this.#together = together;
     this.#seed = options.seed;
   }
 
@@ -144,8 +152,20 @@ export class BatchOrder {
     if (known !== undefined) return known;
     // One epoch at a time: an order of ten million samples is 40 MB.
     this.#cached.clear();
-    const order = permutation(this.count, mixSeeds(this.#seed, epoch));
+    const order = this.#shuffled(mixSeeds(this.#seed, epoch));
     this.#cached.set(epoch, order);
+    return order;
+  }
+
+  #shuffled(seed: number): Uint32Array {
+    if (this.#together === 1) return permutation(this.count, seed);
+    const runs = permutation(Math.ceil(this.count / this.#together), seed);
+    const order = new Uint32Array(this.count);
+    let filled = 0;
+    for (const run of runs) {
+      const end = Math.min(this.count, (run + 1) * this.#together);
+      for (let index = run * this.#together; index < end; index += 1) order[filled++] = index;
+    }
     return order;
   }
 }

@@ -21,7 +21,7 @@ export async function runTrainClip(paths: string[], flags: TrainClipFlags & Reco
   const known = flags.initFrom === undefined ? undefined : await Clip.fromPretrained(flags.initFrom);
   const imageSize = (known?.config ?? presetOf(flags.preset)).vision.imageSize;
   const pictures =
-    captionedScenes(flags, imageSize) ??
+    captionedScenes(flags, { size: imageSize, alike: config.together }) ??
     (await loadPictures(await namedPictures(paths, { captions: true }), imageSize));
   const clip = known ?? newClip(pictures, { ...flags, seed: config.seed });
   const from = flags.initFrom === undefined ? { preset: flags.preset } : { initFrom: flags.initFrom };

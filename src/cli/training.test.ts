@@ -19,7 +19,7 @@ describe.each(["single", "composed"] as const)("--scenes with --scene-kind %s", 
     expect(forGenerator).toMatchObject({ count: 300, size: 16 });
     expect(forGenerator?.images.length).toBe(300 * 16 * 16 * 3);
     expect(named(forGenerator?.names).filter((name) => apart.has(name))).toEqual([]);
-    const forClip = captionedScenes(flags, 16);
+    const forClip = captionedScenes(flags, { size: 16, alike: 1 });
     expect(named(forClip?.names).some((name) => apart.has(name))).toBe(true);
     expect(forClip?.captions?.map(({ length }) => length)).toEqual(Array(300).fill(4));
     expect(forClip?.images).not.toEqual(forGenerator?.images);
@@ -31,7 +31,7 @@ describe.each(["single", "composed"] as const)("--scenes with --scene-kind %s", 
 
   test("is left out where there is no --scenes, and wants a whole number", () => {
     expect(trainingScenes({ sceneKind }, 16)).toBeUndefined();
-    expect(captionedScenes({ sceneKind }, 16)).toBeUndefined();
+    expect(captionedScenes({ sceneKind }, { size: 16, alike: 1 })).toBeUndefined();
     expect(() => trainingScenes({ scenes: "many", sceneKind }, 16)).toThrow(UserError);
   });
 });

@@ -100,10 +100,13 @@ export function trainingScenes({ scenes, sceneKind }: SceneFlags, size: number):
 }
 
 /** Synthetic scenes to train CLIP on, of all combinations; undefined where the flags ask for none. */
-export function captionedScenes({ scenes, sceneKind }: SceneFlags, size: number): PictureSet | undefined {
+export function captionedScenes(
+  { scenes, sceneKind }: SceneFlags,
+  { size, alike }: { size: number; alike: number },
+): PictureSet | undefined {
   if (scenes === undefined) return undefined;
   const set = { count: sceneCount(scenes), size, seed: 1 };
-  return sceneKind === "composed" ? drawCompositions(set) : drawScenes({ ...set, heldOut: "include" });
+  return sceneKind === "composed" ? drawCompositions({ ...set, alike }) : drawScenes({ ...set, heldOut: "include" });
 }
 
 /** What a run's config.json says of its scenes, so that it cannot go on with others; nothing for single ones. */

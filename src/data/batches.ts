@@ -14,11 +14,11 @@ export class PictureBatches {
 
   constructor(
     pictures: PictureSet,
-    options: { batchSize: number; seed: number; flip: boolean; crop: number; device: Device },
+    options: { batchSize: number; seed: number; together?: number; flip: boolean; crop: number; device: Device },
   ) {
     this.#pictures = pictures;
     this.#options = options;
-    this.#order = new BatchOrder({ count: pictures.count, batchSize: options.batchSize, seed: options.seed });
+    this.#order = new BatchOrder({ ...options, count: pictures.count });
   }
 
   /** Pictures (B, 3, H, W) in [−1, 1], and which ones they are. */

@@ -27,6 +27,19 @@ describe("compositionAt", () => {
     expect(new Set(many.map(({ relation }) => relation)).size).toBe(relations.length + 1);
   });
 
+  test("makes some in a row alike in kind, colours and shapes, where it is asked to, and nothing else", () => {
+    const rows = Array.from({ length: 800 }, (_, index) => compositionAt(1, index, { alike: 8 }));
+    const named = rows.map(({ kind, objects: [first, second] }) =>
+      [kind, first?.color, first?.shape, second?.color, second?.shape].join(" "),
+    );
+    for (let start = 0; start < rows.length; start += 8) expect(new Set(named.slice(start, start + 8)).size).toBe(1);
+    expect(new Set(named).size).toBeGreaterThan(80);
+    const first = rows.slice(0, 800).map(({ objects }) => objects[0]);
+    expect(new Set(first.slice(0, 64).map((object) => object?.position)).size).toBe(positions.length);
+    for (const key of ["size", "texture"] as const)
+      expect(new Set(first.map((object) => object?.[key])).size).toBe(key === "size" ? 2 : 3);
+  });
+
   test("has one object, two that differ in colour or shape, or two or three alike", () => {
     for (const { kind, objects, relation } of many) {
       const named = new Set(objects.map(({ color, shape }) => `${color} ${shape}`));

@@ -94,6 +94,8 @@ export type CompositionOptions = {
   heldOut?: "exclude" | "only" | "include";
   /** Shapes that stand together: without `heldOutPairs`, only those, or all (the default). */
   heldOutPairs?: "exclude" | "only" | "include";
+  /** So many in a row are of the same kind, with the same colours and shapes; 1 by default. */
+  alike?: number;
 };
 
 type Pair = { color: Color; shape: Shape };
@@ -105,34 +107,36 @@ const kindWeights: readonly CompositionKind[] = ["one", "one", "two", "two", "al
 /** The composition of this index: the same (seed, index) is always the same one. */
 export function compositionAt(seed: SeedPart, index: number, options: CompositionOptions = {}): Composition {
   const random = new Random(seed, index, "composition");
-  const kind = options.kind ?? random.pick(kindWeights);
+  const { alike = 1 } = options;
+  const shared = alike === 1 ? random : new Random(seed, Math.floor(index / alike), "alike compositions");
+  const kind = options.kind ?? shared.pick(kindWeights);
   const background = random.pick(backgrounds);
   const brightness = random.between(0.96, 1.03);
   const relation = kind === "two" ? random.pick(relations) : null;
   return {
     kind,
-    objects: objectsOf(kind, relation, random, options),
+    objects: objectsOf({ kind, relation }, { random, shared }, options),
     relation,
     background,
     backgroundValue: varied(backgroundValues[background], random, { brightness, spread: 3 }),
   };
 }
 
+/** @param randoms.shared decides colours and shapes, `random` the rest */
 function objectsOf(
-  kind: CompositionKind,
-  relation: Relation | null,
-  random: Random,
+  { kind, relation }: Pick<Composition, "kind" | "relation">,
+  { random, shared }: { random: Random; shared: Random },
   options: CompositionOptions,
 ): PlacedThing[] {
   const allowed = everyPair.filter(admits(options.heldOut, (pair) => isHeldOut(pair)));
-  const pair = random.pick(allowed);
+  const pair = shared.pick(allowed);
   const first = dressed(pair, random);
   if (kind === "one") return [placed(first, random.pick(positionGrid.flat()), random)];
   if (relation === null) return random.pick(alikePlaces).map((position) => placed(first, position, random));
   const others = allowed
     .filter(({ color, shape }) => color !== pair.color || shape !== pair.shape)
     .filter(admits(options.heldOutPairs, ({ shape }) => isHeldOutPair(shape, pair.shape)));
-  const second = dressed(random.pick(others), random);
+  const second = dressed(shared.pick(others), random);
   const [here, there] = placesOf(relation, random.pick([0, 1, 2]));
   return [placed(first, here, random), placed(second, there, random)];
 }
