@@ -123,7 +123,7 @@ describe("BatchOrder", () => {
 
   test("keeps samples together that follow one another, and still shows each once per epoch", () => {
     const order = new BatchOrder({ count: 22, batchSize: 8, seed: 3, together: 4 });
-    const seen = [0, 1, 2].flatMap((step) => [...order.indicesAt(step)]).slice(0, 22);
+    const seen = [0, 1, 2].flatMap((step) => Array.from(order.indicesAt(step))).slice(0, 22);
     expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 22 }, (_, i) => i));
     const runs = seen.map((index) => Math.floor(index / 4));
     const changes = runs.filter((run, i) => run !== runs[i - 1]).length;

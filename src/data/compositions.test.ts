@@ -34,8 +34,8 @@ describe("compositionAt", () => {
     );
     for (let start = 0; start < rows.length; start += 8) expect(new Set(named.slice(start, start + 8)).size).toBe(1);
     expect(new Set(named).size).toBeGreaterThan(80);
-    const first = rows.slice(0, 800).map(({ objects }) => objects[0]);
-    expect(new Set(first.slice(0, 64).map((object) => object?.position)).size).toBe(positions.length);
+    const first = rows.map(({ objects }) => objects[0]);
+    expect(new Set(first.map((object) => object?.position)).size).toBe(positions.length);
     for (const key of ["size", "texture"] as const)
       expect(new Set(first.map((object) => object?.[key])).size).toBe(key === "size" ? 2 : 3);
   });
