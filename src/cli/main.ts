@@ -13,6 +13,7 @@ import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { journeyCommand } from "./journey.ts";
 import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
+import { serveCommand } from "./serve.ts";
 import { trainAllCommand } from "./train-all.ts";
 import { trainClipCommand } from "./train-clip.ts";
 import { trainGptCommand } from "./train-gpt.ts";
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   generateCommand(program);
   varyCommand(program);
   journeyCommand(program);
+  serveCommand(program);
   baselineCommand(program);
   calibrateCommand(program);
   evaluateCommand(program);

@@ -1,18 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
+import { buildPackage } from "../../test/built-package.ts";
 import { temporaryFolder, tinyModel } from "../../test/tiny.ts";
 import { nativePath } from "../tensor/native.ts";
 
 // A thread runs JavaScript: this tests the package as it is built and installed.
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const built = join(root, "node_modules/.cache/clip-gen-built");
 const folder = temporaryFolder();
+let built = "";
 
 beforeAll(async () => {
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", built], { cwd: root });
+  built = join(buildPackage("drawing-thread"), "dist");
   await tinyModel().savePretrained(join(folder, "model"));
 });
 

@@ -1,0 +1,168 @@
+import { randomInt } from "node:crypto";
+import { unfamiliar } from "../generate/calibration.ts";
+import type { ClipGen, Drawable } from "../generate/pipeline.ts";
+import type { DrawRequest } from "../generate/draw.ts";
+import { ApiError } from "./api-error.ts";
+import type { Gallery, GalleryEntry } from "./gallery.ts";
+import { Job, JobQueue, QueueFull } from "./job-queue.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Observer } from "./observe.ts";
+import type { GenerationRequest } from "./schemas.ts";
+
+export type StudioOptions = {
+  /** Called at once; until it is there, requests are told so. */
+  load: () => Promise<ClipGen>;
+  /** The folder of the pictures that are drawn. */
+  gallery: Gallery;
+  metrics: Metrics;
+  observer: Observer;
+  /** Requests that may wait. Default 1,000. */
+  mostWaiting?: number;
+};
+
+export type PictureJob = Job<GalleryEntry>;
+
+/** Settings of a request, from either form of it. */
+type Wanted = Omit<GenerationRequest, "prompt">;
+
+/** Seeds that are chosen by chance are short enough to be told over the phone. */
+const MOST_RANDOM_SEED = 1_000_000;
+/** What the sampler draws at once: rows beyond that bring little. */
+const MOST_ROWS = 64;
+
+/** One model, the jobs that wait for it, and what it has drawn. */
+export class Studio {
+  readonly gallery: Gallery;
+  readonly metrics: Metrics;
+  readonly queue: JobQueue<GalleryEntry>;
+  /** Resolves when the model is there, or cannot be. */
+  readonly loaded: Promise<void>;
+  readonly #observer: Observer;
+  #model: ClipGen | undefined;
+  #failure: Error | undefined;
+
+  constructor({ load, gallery, metrics, observer, mostWaiting = 1000 }: StudioOptions) {
+    this.#observer = observer;
+    this.gallery = gallery;
+    this.metrics = metrics;
+    this.queue = new JobQueue<GalleryEntry>({
+      draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
+      finish: async (pictures) => await Promise.all(pictures.map((picture) => gallery.add(picture))),
+      mostWaiting,
+      mostRows: MOST_ROWS,
+      mostKept: 1000,
+    });
+    this.loaded = this.#load(load);
+  }
+
+  async #load(load: () => Promise<ClipGen>): Promise<void> {
+    try {
+      this.#model = await load();
+    } catch (error) {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  get state(): "loading" | "ready" | "failed" {
+    if (this.#model) return "ready";
+    return this.#failure ? "failed" : "loading";
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** @throws ApiError where there is none yet, or it could not be loaded */
+  get model(): ClipGen {
+    if (this.#model) return this.#model;
+    if (this.#failure)
+      throw new ApiError(503, "the model could not be loaded; the server's log says why", { code: "model_failed" });
+    throw new ApiError(503, "the model is still loading; try again in a moment", {
+      code: "model_loading",
+      retryAfter: 1,
+    });
+  }
+
+  /**
+   * A job for a sentence or a picture; it waits its turn from now on.
+   * @throws ApiError where a setting does not fit, or too many wait
+   */
+  add(drawn: Drawable, wanted: Wanted): PictureJob {
+    const job: PictureJob = new Job(this.#request(drawn, wanted), wanted.user ?? undefined);
+    try {
+      this.queue.add(job);
+    } catch (error) {
+      if (error instanceof QueueFull) throw new ApiError(429, error.message, { code: "queue_full", retryAfter: 5 });
+      throw error;
+    }
+    this.#observer.asked(job.id, job.request.prompt);
+    job.listen((event) => {
+      if (event.type === "done" || event.type === "failed" || event.type === "cancelled")
+        this.metrics.jobOver(event.type);
+      if (event.type === "failed" && !(event.error instanceof RangeError)) this.#observer.failed(job.id, event.error);
+    });
+    return job;
+  }
+
+  /** What to tell of a job's best picture, where its words may be outside of what the model knows. */
+  note(job: PictureJob): string | undefined {
+    const { calibration, clip } = this.model;
+    const { subjects, prompt } = job.request;
+    const [best] = job.results;
+    if (!calibration || !best || subjects.length > 1 || subjects.some((subject) => !("ids" in subject)))
+      return undefined;
+    return unfamiliar(prompt, best.origin.score, calibration, clip.tokenizer);
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+    await this.loaded;
+    await this.#model?.close();
+  }
+
+  #request(drawn: Drawable, wanted: Wanted): DrawRequest {
+    const { model } = this;
+    if (wanted.model != null && wanted.model !== model.name) {
+      throw new ApiError(
+        404,
+        `there is no model ${JSON.stringify(wanted.model)} here; the one that is served is ${JSON.stringify(model.name)}`,
+        {
+          param: "model",
+          code: "model_not_found",
+        },
+      );
+    }
+    const count = wanted.n ?? 1;
+    const candidates = wanted.candidates ?? count;
+    if (candidates < count)
+      throw invalid("candidates", `${count} pictures need at least as many candidates, got ${candidates}`);
+    if (wanted.negative_prompt != null && (wanted.guidance_scale ?? 1) === 1) {
+      throw invalid(
+        "negative_prompt",
+        "a negative prompt works through guidance, which is off: set guidance_scale to 3, say",
+      );
+    }
+    try {
+      return model.prepare(drawn, {
+        count,
+        candidates,
+        seed: wanted.seed ?? randomInt(MOST_RANDOM_SEED),
+        ...(wanted.temperature != null && { temperature: wanted.temperature }),
+        ...(wanted.top_k != null && { topK: wanted.top_k }),
+        ...(wanted.top_p != null && { topP: wanted.top_p }),
+        ...(wanted.guidance_scale != null && { guidanceScale: wanted.guidance_scale }),
+        ...(wanted.beam != null && { beams: wanted.beam }),
+        ...(wanted.negative_prompt != null && { negativePrompt: wanted.negative_prompt }),
+        ...(wanted.blend != null && { blend: wanted.blend }),
+        previews: wanted.stream === true ? (wanted.partial_images ?? 0) : 0,
+      });
+    } catch (error) {
+      if (error instanceof RangeError) throw invalid(null, error.message);
+      throw error;
+    }
+  }
+}
+
+function invalid(param: string | null, message: string): ApiError {
+  return new ApiError(400, message, { param, code: "invalid_value" });
+}

@@ -1,0 +1,27 @@
+import { ApiError } from "./api-error.ts";
+
+/** Pixels that a picture may have once it is decoded. */
+const MOST_PIXELS = 50_000_000;
+
+/** An uploaded picture's bytes, whose head says that it can be decoded, and is not too large to be. */
+export async function readUpload(file: File): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const { default: sharp } = await import("sharp");
+  let size: { width: number; height: number };
+  try {
+    size = await sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: "error" }).metadata();
+  } catch {
+    throw refused("the picture cannot be read: expected a PNG, JPEG, WebP, GIF, AVIF or TIFF", "invalid_image");
+  }
+  if (size.width * size.height > MOST_PIXELS) {
+    throw refused(
+      `the picture has ${size.width}×${size.height} pixels, at most ${MOST_PIXELS / 1e6} million are taken`,
+      "image_too_large",
+    );
+  }
+  return bytes;
+}
+
+function refused(message: string, code: string): ApiError {
+  return new ApiError(400, message, { param: "image", code });
+}
