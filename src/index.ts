@@ -19,7 +19,8 @@ export { drawEach, type DrawEachSettings, type DrawnPicture } from "./generate/d
 export { textTargets } from "./generate/embed.ts";
 export { Targets } from "./generate/targets.ts";
 export { writeReport } from "./evaluate/report/write.ts";
-export { GeneratedPicture, type PictureOrigin } from "./generate/picture.ts";
+export type { PictureOrigin } from "./generate/picture-origin.ts";
+export { GeneratedPicture } from "./generate/picture.ts";
 export { Clip } from "./models/clip.ts";
 export { clipPresets, type ClipConfig } from "./models/clip-config.ts";
 export { Gpt } from "./models/gpt.ts";

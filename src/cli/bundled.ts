@@ -1,4 +1,6 @@
 import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { Option, type Command } from "commander";
 
 // What comes with the program.
@@ -12,10 +14,10 @@ export const bundledModel: string = asset("emoji-and-produce");
 /** `-m`, for commands that draw. */
 export function addModelFlag(command: Command): Command {
   return command.addOption(
-    new Option("-m, --model <folder>", "the model").default(
-      bundledModel,
-      "the one that comes along: emoji, fruit and vegetables",
-    ),
+    new Option("-m, --model <folder>", "the model")
+      .default(bundledModel, "the one that comes along: emoji, fruit and vegetables")
+      // Its pictures call it by its name.
+      .argParser((path) => (path === basename(bundledModel) && !existsSync(path) ? bundledModel : path)),
   );
 }
 

@@ -53,10 +53,10 @@ async function write(pictures: readonly GeneratedPicture[], flags: DrawingFlags)
   if (!flags.grid) {
     const written: Written[] = [];
     for (const picture of pictures)
-      written.push({ file: await picture.save(output), seed: picture.seed, score: picture.score });
+      written.push({ file: await picture.save(output, flags), seed: picture.seed, score: picture.score });
     return written;
   }
-  const file = await saveGrid(output, pictures);
+  const file = await saveGrid(output, pictures, flags);
   return pictures.map(({ seed, score }) => ({ file, seed, score }));
 }
 

@@ -12,6 +12,7 @@ export type DrawingFlags = SamplingFlags & {
   blend?: string[];
   from?: string[];
   grid?: boolean;
+  metadata: boolean;
   json?: boolean;
 };
 
@@ -49,6 +50,7 @@ function addDrawingFlags(command: Command): Command {
     .option("--negative <words>", "what to lead away from; needs --guidance, such as 3")
     .option("--beams <n>", "beam search in place of chance, with this many beams; 4 is usual")
     .option("--grid", "one PNG with all pictures side by side")
+    .option("--no-metadata", "leave out of the PNG how it was drawn")
     .option("--json", "print what was written as JSON");
 }
 

@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
+import { commandOf } from "../generate/command-line.ts";
+import { pictureOrigin } from "../generate/picture-origin.ts";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
 import { readJson } from "../io/json.ts";
 import { readPngText } from "../io/png-text.ts";
@@ -89,8 +91,10 @@ function inspectPicture(path: string, ending: ".png" | ".webp"): Found {
   const text = ending === ".png" ? readPngText(bytes)["clip-gen"] : xmpOrigin(webpXmp(bytes) ?? "");
   if (text === undefined) throw new UserError(`${path} was not drawn by clip-gen, or its text was taken out`);
   const origin = asRecord(parseLine(path, text));
-  const kind = "stops" in origin ? "journey" : "seeds" in origin ? "grid of pictures" : "picture";
-  return { kind, ...origin };
+  if ("stops" in origin) return { kind: "journey", ...origin };
+  if ("seeds" in origin) return { kind: "grid of pictures", ...origin };
+  const again = pictureOrigin.safeParse(origin);
+  return { kind: "picture", ...origin, ...(again.success && { command: commandOf(again.data) }) };
 }
 
 function parseLine(file: string, text: string): unknown {

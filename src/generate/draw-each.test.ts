@@ -24,7 +24,7 @@ describe("drawing for each of many conditions", () => {
       expect(drawn[i]?.tokens).toEqual(alone?.tokens);
       expect(drawn[i]?.pixels).toEqual(alone?.pixels);
       expect(drawn[i]?.seed).toBe(alone?.seed);
-      expect(drawn[i]?.score).toBeCloseTo(alone?.score ?? Number.NaN, 6);
+      expect(drawn[i]?.score).toBeCloseTo(alone?.score ?? Number.NaN, 3);
     }
     expect(drawn[4]?.tokens).not.toEqual(drawn[0]?.tokens);
   });
@@ -40,7 +40,7 @@ describe("drawing for each of many conditions", () => {
     const same = await drawEach(remembering, looked, settings);
     const alone = await new ClipGen({ ...remembering, name: "tiny" }).generate("a blue star", { seed: 10 });
     expect(drawn.map(({ tokens }) => tokens)).toEqual(same.map(({ tokens }) => tokens));
-    expect(drawn[1]?.score).toBeCloseTo(alone[0]?.score ?? Number.NaN, 6);
+    expect(drawn[1]?.score).toBeCloseTo(alone[0]?.score ?? Number.NaN, 3);
     expect(Math.abs((drawn[1]?.score ?? 0) - (same[1]?.score ?? 0))).toBeGreaterThan(0.01);
   });
 

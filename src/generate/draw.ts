@@ -11,7 +11,8 @@ import {
   type RowsRequest,
 } from "./draw-rows.ts";
 import { blended, subjectTargets, tokenTargets, type Subject } from "./embed.ts";
-import { GeneratedPicture, type BlendOrigin, type PictureOrigin } from "./picture.ts";
+import type { BlendOrigin, PictureOrigin } from "./picture-origin.ts";
+import { GeneratedPicture } from "./picture.ts";
 import { Targets } from "./targets.ts";
 
 /** What to draw, as it also goes to another thread. */
@@ -23,6 +24,9 @@ export type DrawRequest = {
   /** What guidance leads away from: the sentence for the PNG, and its token ids. */
   negative?: { prompt: string; ids: readonly number[] };
   model: string;
+  precision?: PictureOrigin["precision"];
+  /** Set where the first subject is a picture. */
+  varied?: true;
   /** How often to show the first `count` candidates while they are drawn. Default 0. */
   previews?: number;
   settings: DrawSettings;
@@ -121,7 +125,14 @@ export function pictureOf(
   { pixels, tokens, seed, score }: DrawnRow,
   origin: Omit<PictureOrigin, "seed" | "score">,
 ): GeneratedPicture {
-  return new GeneratedPicture({ pixels, size: vqgan.config.resolution, tokens, origin: { ...origin, seed, score } });
+  // What is told of a picture does not depend on what else was in its batch, which the last digits do.
+  const told = Math.round(score * 1e4) / 1e4;
+  return new GeneratedPicture({
+    pixels,
+    size: vqgan.config.resolution,
+    tokens,
+    origin: { ...origin, seed, score: told },
+  });
 }
 
 async function search(
@@ -151,6 +162,15 @@ function subjectOrigin({
   blend,
   negative,
   model,
-}: DrawRequest): Pick<PictureOrigin, "prompt" | "blend" | "negativePrompt" | "model"> {
-  return { prompt, ...(blend && { blend }), ...(negative && { negativePrompt: negative.prompt }), model };
+  precision,
+  varied,
+}: DrawRequest): Pick<PictureOrigin, "prompt" | "varied" | "blend" | "negativePrompt" | "model" | "precision"> {
+  return {
+    prompt,
+    ...(varied && { varied }),
+    ...(blend && { blend }),
+    ...(negative && { negativePrompt: negative.prompt }),
+    model,
+    ...(precision && { precision }),
+  };
 }

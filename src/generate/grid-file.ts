@@ -1,5 +1,6 @@
 import { writeFileExclusive } from "../io/atomic.ts";
-import { describedPng, type GeneratedPicture, type PictureOrigin } from "./picture.ts";
+import type { PictureOrigin } from "./picture-origin.ts";
+import { describedPng, type GeneratedPicture } from "./picture.ts";
 
 /** What is needed to draw all pictures of a grid again: a picture's origin, with lists of what each has for itself. */
 export type GridOrigin = Omit<PictureOrigin, "seed" | "score"> & {
@@ -18,17 +19,18 @@ export function gridOrigin(pictures: readonly GeneratedPicture[]): GridOrigin {
 /** The pictures of one drawing in one PNG, side by side and row by row, in which their origin stands. */
 export async function gridPng(
   pictures: readonly GeneratedPicture[],
-  { columns = Math.ceil(Math.sqrt(pictures.length)) }: { columns?: number } = {},
+  { columns = Math.ceil(Math.sqrt(pictures.length)), metadata = true }: { columns?: number; metadata?: boolean } = {},
 ): Promise<Uint8Array> {
   const origin = gridOrigin(pictures);
-  return describedPng(await sideBySide(pictures, columns), { description: origin.prompt, origin });
+  const png = await sideBySide(pictures, columns);
+  return !metadata ? png : describedPng(png, { description: origin.prompt, origin });
 }
 
 /** Writes `gridPng`, and gives the path, which has a number where the name is taken. Never overwrites. */
 export async function saveGrid(
   path: string,
   pictures: readonly GeneratedPicture[],
-  options: { columns?: number } = {},
+  options: { columns?: number; metadata?: boolean } = {},
 ): Promise<string> {
   return writeFileExclusive(path, await gridPng(pictures, options));
 }

@@ -2,7 +2,8 @@ import { extname } from "node:path";
 import { writeFileExclusive } from "../io/atomic.ts";
 import { xmpPacket } from "../io/xmp.ts";
 import { sideBySide } from "./grid-file.ts";
-import { describedPng, type GeneratedPicture, type PictureOrigin } from "./picture.ts";
+import type { PictureOrigin } from "./picture-origin.ts";
+import { describedPng, type GeneratedPicture } from "./picture.ts";
 
 /** What is needed to draw all frames again. Lists have an entry for each frame. */
 export type JourneyOrigin = Omit<PictureOrigin, "prompt" | "blend" | "seed" | "score"> & {

@@ -5,7 +5,8 @@ import type { Networks } from "./decode.ts";
 import { checkSettings, drawRows, samplingOf, type DrawHooks, type DrawSettings } from "./draw-rows.ts";
 import { drawPictures, pictureOf, type DrawRequest } from "./draw.ts";
 import { blended, subjectTargets, type Subject } from "./embed.ts";
-import type { GeneratedPicture, PictureOrigin } from "./picture.ts";
+import type { PictureOrigin } from "./picture-origin.ts";
+import type { GeneratedPicture } from "./picture.ts";
 import { slerpShare } from "./slerp.ts";
 import { smoothPath } from "./smooth-path.ts";
 import type { Targets } from "./targets.ts";
@@ -24,7 +25,12 @@ export type JourneySettings = Omit<DrawSettings, "count" | "candidates" | "beams
 export type Stop = { subject: Subject; name: string };
 
 /** A journey to draw, as it also goes to another thread. */
-export type JourneyRequest = { stops: readonly Stop[]; model: string; settings: JourneySettings };
+export type JourneyRequest = {
+  stops: readonly Stop[];
+  model: string;
+  precision?: PictureOrigin["precision"];
+  settings: JourneySettings;
+};
 
 /** A frame's place: so much of the stop `from`, and the rest of the one after it. */
 type Place = { from: number; share: number };
@@ -37,7 +43,7 @@ type Place = { from: number; share: number };
  */
 export async function drawJourney(
   networks: Networks,
-  { stops, model, settings }: JourneyRequest,
+  { stops, model, precision, settings }: JourneyRequest,
   hooks: DrawHooks = {},
 ): Promise<GeneratedPicture[]> {
   const { frames = 8, candidates = 1, seed = 0 } = settings;
@@ -54,6 +60,7 @@ export async function drawJourney(
     ...originOf(stops, places[row % frames]),
     ...samplingOf(settings),
     model,
+    ...(precision && { precision }),
   });
   const drawn: GeneratedPicture[] = [];
   for await (const rows of drawRows(networks, { targets, seeds, settings }, hooks)) {
@@ -94,12 +101,15 @@ function placesOf({ condition, count }: Targets, frames: number): Place[] {
 }
 
 /** A frame is a blend, and `generate` draws it again as one. */
-function originOf(stops: readonly Stop[], place: Place | undefined): Pick<PictureOrigin, "prompt" | "blend"> {
+function originOf(
+  stops: readonly Stop[],
+  place: Place | undefined,
+): Pick<PictureOrigin, "prompt" | "varied" | "blend"> {
   const [from, to] = stops.slice(place?.from ?? 0);
   const weight = place?.share ?? 0;
-  const prompt = from?.name ?? "";
-  if (!to || weight === 0) return { prompt };
-  return { prompt, blend: ["ids" in to.subject ? { prompt: to.name, weight } : { picture: to.name, weight }] };
+  const start = { prompt: from?.name ?? "", ...(from && !("ids" in from.subject) && { varied: true as const }) };
+  if (!to || weight === 0) return start;
+  return { ...start, blend: ["ids" in to.subject ? { prompt: to.name, weight } : { picture: to.name, weight }] };
 }
 
 function checkStops(stops: readonly Stop[], frames: number): void {

@@ -1,38 +1,6 @@
 import { writeFileExclusive } from "../io/atomic.ts";
 import { addPngText } from "../io/png-text.ts";
-
-/** Another sentence, or picture's file, and its share of the condition. */
-export type BlendOrigin = { prompt: string; weight: number } | { picture: string; weight: number };
-
-/** Everything that is needed to draw a picture again; it travels inside the PNG. */
-export type PictureOrigin = {
-  /** What the picture comes from, where it is not the GPT: codes that were optimised, or a picture that was found. */
-  method?: "vqgan-clip" | "retrieval";
-  /** The sentence, or the picture's file that was varied. */
-  prompt: string;
-  /** What was blended in; the prompt has the rest of the weight. */
-  blend?: readonly BlendOrigin[];
-  /** The sentence that guidance led away from. */
-  negativePrompt?: string;
-  seed: number;
-  /** Cosine between CLIP's embeddings of the prompt and of the picture. */
-  score: number;
-  /** Of sampling; beam search has none. */
-  temperature?: number;
-  topK?: number;
-  topP?: number;
-  /** Of sampling and beam search. */
-  guidanceScale?: number;
-  /** Of VQGAN-CLIP. */
-  steps?: number;
-  cutouts?: number;
-  lr?: number;
-  /** Of retrieval: the picture that was found. */
-  source?: string;
-  /** Set when beam search drew the picture; no chance is involved then. */
-  beams?: number;
-  model: string;
-};
+import type { PictureOrigin } from "./picture-origin.ts";
 
 /** What a picture is made of. */
 export type PictureParts = {
@@ -72,26 +40,71 @@ export class GeneratedPicture {
     return this.origin.seed;
   }
 
-  /** The picture as PNG; its origin stands in the text `clip-gen`, as JSON. */
-  async toPng(): Promise<Uint8Array> {
+  /**
+   * The picture as PNG. Its origin stands in the text `clip-gen`, as JSON, and in `parameters`, as the tools around
+   * AUTOMATIC1111's web UI read it.
+   * @param options.metadata false leaves all texts out
+   */
+  async toPng({ metadata = true }: { metadata?: boolean } = {}): Promise<Uint8Array> {
     const { pixels, size } = this;
     // Only now: it takes a tenth of a second to load, before which the first token can be there.
     const { default: sharp } = await import("sharp");
     const png = await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
       .png()
       .toBuffer();
-    return describedPng(png, { description: this.origin.prompt, origin: this.origin });
+    if (!metadata) return png;
+    const parameters = generationParameters(this);
+    return describedPng(png, { description: this.origin.prompt, origin: this.origin, parameters });
   }
 
   /** Writes the PNG and gives the path: `pizza.png`, or `pizza-2.png` where the name is taken. Never overwrites. */
-  async save(path: string): Promise<string> {
-    return writeFileExclusive(path, await this.toPng());
+  async save(path: string, options: { metadata?: boolean } = {}): Promise<string> {
+    return writeFileExclusive(path, await this.toPng(options));
   }
 }
 
 /** Words and an origin in a PNG, where `clip-gen inspect` and other programs look for them. */
-export function describedPng(png: Uint8Array, about: { description: string; origin: unknown }): Uint8Array {
-  // PNG allows no NUL in a text; JSON writes it as an escape.
-  const description = about.description.replaceAll("\0", "");
-  return addPngText(png, { Software: "clip-gen", Description: description, "clip-gen": JSON.stringify(about.origin) });
+export function describedPng(
+  png: Uint8Array,
+  { description, origin, parameters }: { description: string; origin: unknown; parameters?: string },
+): Uint8Array {
+  return addPngText(png, {
+    Software: "clip-gen",
+    Description: withoutNul(description),
+    ...(parameters !== undefined && { parameters: withoutNul(parameters) }),
+    "clip-gen": JSON.stringify(origin),
+  });
+}
+
+/**
+ * The text that AUTOMATIC1111's web UI writes: the prompt, the negative one, and a line of settings under the names that it has
+ * for them. A step is a token.
+ */
+export function generationParameters({ origin, size, tokens }: Omit<PictureParts, "pixels">): string {
+  const settings: [name: string, value: string | number | undefined][] = [
+    ["Steps", origin.steps ?? tokens.length],
+    ["Sampler", origin.method ?? (origin.beams === undefined ? "CLIP-GEN" : `CLIP-GEN, ${origin.beams} beams`)],
+    ["CFG scale", origin.guidanceScale],
+    ["Seed", origin.seed],
+    ["Size", `${size}x${size}`],
+    ["Model", origin.model],
+    ["Temperature", origin.temperature],
+    ["Top K", origin.topK],
+    ["Top P", origin.topP],
+    ["Score", origin.score],
+  ];
+  const told = settings.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${inOneWord(value)}`]));
+  const negative = origin.negativePrompt === undefined ? [] : [`Negative prompt: ${origin.negativePrompt}`];
+  return [origin.prompt, ...negative, told.join(", ")].join("\n");
+}
+
+/** A value with a comma or a colon is quoted, as those tools do. */
+function inOneWord(value: string | number): string {
+  const text = String(value);
+  return /[,:\n]/.test(text) ? JSON.stringify(text) : text;
+}
+
+/** PNG allows no NUL in a text; JSON writes it as an escape. */
+function withoutNul(text: string): string {
+  return text.replaceAll("\0", "");
 }

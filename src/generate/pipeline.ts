@@ -17,7 +17,8 @@ import { calibration, type Calibration } from "./calibration.ts";
 import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts, type Subject } from "./embed.ts";
 import { drawRequests, type JourneyRequest, type JourneySettings } from "./journey.ts";
-import type { BlendOrigin, GeneratedPicture } from "./picture.ts";
+import type { BlendOrigin } from "./picture-origin.ts";
+import type { GeneratedPicture } from "./picture.ts";
 import type { Work } from "./worker.ts";
 
 /**
@@ -75,6 +76,7 @@ export class ClipGen {
   /** What scores known prompts reach, where `clip-gen calibrate` has found out. */
   readonly calibration: Calibration | undefined;
   readonly #ownThread: boolean;
+  #precision: GeneratePrecision = "auto";
   #thread: DrawingThread | undefined;
 
   /** @param parts.thread see `fromPretrained`; "main" by default */
@@ -141,6 +143,7 @@ export class ClipGen {
   /** Decides what the networks compute in. The GPT's weights are rounded to it for good; in int8 they cannot be saved. */
   setPrecision(precision: GeneratePrecision): this {
     this.#endThread();
+    this.#precision = precision;
     const { dtype } = choosePrecision(precision === "int8" ? "auto" : precision, this.device);
     const computeDtype = dtype === "bfloat16" ? "bfloat16" : "float32";
     for (const network of [this.clip, this.vqgan, this.gpt]) network.setComputeDtype(computeDtype);
@@ -166,6 +169,12 @@ export class ClipGen {
     this.#endThread();
     for (const network of [this.clip, this.vqgan, this.gpt]) network.to(device);
     return this;
+  }
+
+  /** What it computes in. */
+  get precision(): "float32" | "bfloat16" | "int8" {
+    if (this.#precision === "int8") return "int8";
+    return this.gpt.computeDtype === "bfloat16" ? "bfloat16" : "float32";
   }
 
   get device(): Device {
@@ -198,6 +207,7 @@ export class ClipGen {
     const request: JourneyRequest = {
       stops: stops.map((stop) => ({ subject: this.#subjectOf({ ...stop, weight: 1 }), name: promptOf(stop) })),
       model: this.name,
+      precision: this.precision,
       settings,
     };
     const [pictures = []] = await this.#work(request, { onProgress, signal });
@@ -261,6 +271,8 @@ export class ClipGen {
       ...(blend.length > 0 && { blend: blend.map(originOf) }),
       ...(negativePrompt !== undefined && { negative: { prompt: negativePrompt, ids: this.#idsOf(negativePrompt) } }),
       model: this.name,
+      precision: this.precision,
+      ...("picture" in drawn && { varied: true as const }),
       ...(previews !== undefined && { previews }),
       settings,
     };

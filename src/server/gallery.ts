@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
-import type { GeneratedPicture, PictureOrigin } from "../generate/picture.ts";
+import { pictureOrigin, type PictureOrigin } from "../generate/picture-origin.ts";
+import type { GeneratedPicture } from "../generate/picture.ts";
 import { readPngText } from "../io/png-text.ts";
 
 /** A picture that was drawn, as the gallery lists it. */
@@ -17,13 +17,6 @@ export type GalleryEntry = {
 };
 
 const NAME = /^(\d{13})-[\w-]{8}\.png$/;
-const origin = z.looseObject({
-  prompt: z.string(),
-  seed: z.number(),
-  score: z.number(),
-  model: z.string(),
-});
-
 /**
  * Pictures in a folder, each in a PNG that holds how it was drawn: nothing else is kept, so that a restart, or another program's
  * copy of the folder, has all of it. The names come from here alone: the time, and chance.
@@ -115,7 +108,7 @@ async function readEntry(folder: string, name: string): Promise<GalleryEntry | u
   try {
     const png = await readFile(join(folder, name));
     const told: unknown = JSON.parse(readPngText(png)["clip-gen"] ?? "");
-    const parsed = origin.parse(told);
+    const parsed = pictureOrigin.parse(told);
     return { id: name.slice(0, -4), created, size: png.readUInt32BE(16), origin: parsed };
   } catch {
     return undefined;
