@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { serve } from "../server/serve.ts";
 import type { Observer } from "../server/observe.ts";
 import { parseDevice } from "../tensor/engine.ts";
@@ -26,6 +27,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     mostWaiting: numberFlag("--queue", flags.queue, { least: 1, whole: true }),
     observer: observerOf(flags),
     version: programVersion(),
+    page: fileURLToPath(new URL("../page", import.meta.url)),
   });
   try {
     console.log(`clip-gen is at ${serving.url}   (pictures: ${gallery})`);

@@ -27,8 +27,8 @@ import type { Work } from "./worker.ts";
  */
 export type Blend = { weight: number } & Drawable;
 
-/** A sentence, or a picture's file or bytes. */
-export type Drawable = { prompt: string } | { picture: string | Uint8Array };
+/** A sentence, or a picture's file or bytes; `name` is what an origin calls bytes. */
+export type Drawable = { prompt: string } | { picture: string | Uint8Array; name?: string };
 
 export type GenerateOptions = DrawSettings & {
   /** The rest of the weight, which must not be below 0, is that of what is drawn. */
@@ -215,7 +215,7 @@ export class ClipGen {
   }
 
   #subjectOf(part: Blend): Subject {
-    if ("picture" in part) return part;
+    if ("picture" in part) return { picture: part.picture, weight: part.weight };
     return { ids: this.#idsOf(part.prompt), weight: part.weight };
   }
 
@@ -295,15 +295,15 @@ export class ClipGen {
 }
 
 function originOf(part: Blend): BlendOrigin {
-  return "picture" in part ? { ...part, picture: nameOf(part.picture) } : part;
+  return "picture" in part ? { picture: nameOf(part), weight: part.weight } : part;
 }
 
 function promptOf(drawn: Drawable): string {
-  return "prompt" in drawn ? drawn.prompt : nameOf(drawn.picture);
+  return "prompt" in drawn ? drawn.prompt : nameOf(drawn);
 }
 
-function nameOf(picture: string | Uint8Array): string {
-  return typeof picture === "string" ? basename(picture) : "picture";
+function nameOf({ picture, name = "picture" }: Extract<Drawable, { picture: unknown }>): string {
+  return typeof picture === "string" ? basename(picture) : name;
 }
 
 function checkWeight(weight: number): number {

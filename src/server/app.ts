@@ -10,6 +10,9 @@ import { imageRoutes } from "./image-routes.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { observe, type Observer } from "./observe.ts";
+import { pageRoutes } from "./page-routes.ts";
+import { pictureRoutes } from "./picture-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import type { Studio } from "./studio.ts";
 
 /** Bytes of a request with a picture, and of one without. */
@@ -22,10 +25,12 @@ export type AppOptions = {
   /** What is told of every request, and of errors that are ours. */
   observer: Observer;
   version: string;
+  /** The folder of the page; without it the API is served alone. */
+  page?: string | undefined;
 };
 
 /** The HTTP API; it answers `Request`s without a socket, too. */
-export function createApp({ studio, guard: guarded, observer, version }: AppOptions): Api {
+export function createApp({ studio, guard: guarded, observer, version, page }: AppOptions): Api {
   const app = newApi();
   app.use(observe(observer, studio.metrics));
   app.use(
@@ -58,7 +63,10 @@ export function createApp({ studio, guard: guarded, observer, version }: AppOpti
     });
     return await limit(c, next);
   });
-  for (const routes of [imageRoutes, jobRoutes, galleryRoutes, modelRoutes, healthRoutes]) routes(app, studio);
+  for (const routes of [imageRoutes, jobRoutes, galleryRoutes, pictureRoutes, modelRoutes, healthRoutes])
+    routes(app, studio);
+  sessionRoutes(app, guarded.token);
+  if (page !== undefined) pageRoutes(app, page);
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
     info: { title: "clip-gen", version, description: "Pictures from words: OpenAI's images API, and what is our own." },

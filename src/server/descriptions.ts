@@ -1,11 +1,12 @@
 import type { z } from "@hono/zod-openapi";
+import { commandOf } from "../generate/command-line.ts";
 import type { GalleryEntry } from "./gallery.ts";
 import type { galleryEntry, job as jobSchema } from "./schemas.ts";
 import type { PictureJob, Studio } from "./studio.ts";
 
 /** A picture of the gallery, for whoever lists it. */
 export function describedEntry(entry: GalleryEntry): z.infer<typeof galleryEntry> {
-  return { ...entry, url: `/v1/gallery/${entry.id}.png` };
+  return { ...entry, url: `/v1/gallery/${entry.id}.png`, command: commandOf(entry.origin) };
 }
 
 /** A job, for whoever asked for it. */

@@ -13,7 +13,7 @@ export type GuardOptions = {
 
 export const TOKEN_COOKIE = "clip-gen-token";
 /** What a browser needs before it can have a token, and what watches the server. */
-const OPEN = /^\/(healthz|openapi\.json|favicon\.svg|assets\/[\w.-]+|)$/;
+const OPEN = /^\/(healthz|openapi\.json|v1\/session|favicon\.svg|assets\/[\w.-]+|)$/;
 const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 
 /**

@@ -29,7 +29,7 @@ export const imageRoutes: Routes = (api, studio) => {
     }),
     async (c) => {
       const wanted = c.req.valid("json");
-      const job = studio.add({ prompt: wanted.prompt }, wanted);
+      const job = await studio.add({ prompt: wanted.prompt }, wanted);
       const { signal } = c.req.raw;
       if (wanted.stream !== true)
         return c.json(await generatedImages(studio, job, { wanted, signal, url: c.req.url }), 200);
@@ -47,7 +47,7 @@ export const imageRoutes: Routes = (api, studio) => {
     }),
     async (c) => {
       const wanted = c.req.valid("form");
-      const job = studio.add({ picture: await readUpload(wanted.image) }, wanted);
+      const job = await studio.add(await readUpload(wanted.image), wanted);
       return c.json(await generatedImages(studio, job, { wanted, signal: c.req.raw.signal, url: c.req.url }), 200);
     },
   );

@@ -26,9 +26,9 @@ export const jobRoutes: Routes = (api, studio) => {
       request: { body: { required: true, content: { "application/json": { schema: generationRequest } } } },
       responses: answer,
     }),
-    (c) => {
+    async (c) => {
       const wanted = c.req.valid("json");
-      return c.json(describedJob(studio, studio.add({ prompt: wanted.prompt }, wanted)), 200);
+      return c.json(describedJob(studio, await studio.add({ prompt: wanted.prompt }, wanted)), 200);
     },
   );
 
@@ -42,7 +42,7 @@ export const jobRoutes: Routes = (api, studio) => {
     }),
     async (c) => {
       const wanted = c.req.valid("form");
-      return c.json(describedJob(studio, studio.add({ picture: await readUpload(wanted.image) }, wanted)), 200);
+      return c.json(describedJob(studio, await studio.add(await readUpload(wanted.image), wanted)), 200);
     },
   );
 

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { pictureOrigin } from "../generate/picture-origin.ts";
 
 // What comes in and what goes out: validation, types and the OpenAPI description are all made of these.
 
@@ -91,10 +92,18 @@ export const generationRequest = z
   .strictObject({
     prompt: sentence.min(1),
     blend: z
-      .array(z.strictObject({ prompt: sentence.min(1), weight: z.number().min(0).max(1) }))
+      .array(
+        z.union([
+          z.strictObject({ prompt: sentence.min(1), weight: z.number().min(0).max(1) }),
+          z.strictObject({ picture: z.string().max(64), weight: z.number().min(0).max(1) }),
+        ]),
+      )
       .max(8)
       .nullish()
-      .openapi({ description: "Sentences to blend in, each with its share; the prompt has what is left of 1." }),
+      .openapi({
+        description:
+          "Sentences, or the gallery's pictures by their id, to blend in, each with its share; the prompt has what is left of 1.",
+      }),
     stream: z.boolean().nullish().openapi({ description: "Server-sent events: pictures as they are drawn." }),
     partial_images: partialImages,
     ...common,
@@ -183,9 +192,11 @@ export const galleryEntry = z
     created: z.number(),
     size: z.number(),
     url: z.string(),
-    origin: z.looseObject({ prompt: z.string(), seed: z.number(), score: z.number(), model: z.string() }),
+    origin: pictureOrigin,
+    command: z.string().openapi({ description: "The command that draws it again." }),
   })
   .openapi("GalleryEntry");
+export type GalleryItem = z.infer<typeof galleryEntry>;
 
 export const job = z
   .object({
@@ -202,3 +213,4 @@ export const job = z
     note: z.string().optional(),
   })
   .openapi("Job");
+export type JobView = z.infer<typeof job>;

@@ -22,6 +22,8 @@ export type ServeOptions = {
   mostWaiting?: number;
   observer: Observer;
   version: string;
+  /** The folder of the page. */
+  page?: string | undefined;
 };
 
 export type Serving = {
@@ -68,6 +70,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     guard: { token: options.token, loopback },
     observer: options.observer,
     version: options.version,
+    page: options.page,
   });
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, getRequestListener(app.fetch));
   await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { unfamiliar } from "../generate/calibration.ts";
-import type { ClipGen, Drawable } from "../generate/pipeline.ts";
+import type { Blend, ClipGen, Drawable } from "../generate/pipeline.ts";
 import type { DrawRequest } from "../generate/draw.ts";
 import { ApiError } from "./api-error.ts";
 import type { Gallery, GalleryEntry } from "./gallery.ts";
@@ -87,8 +87,8 @@ export class Studio {
    * A job for a sentence or a picture; it waits its turn from now on.
    * @throws ApiError where a setting does not fit, or too many wait
    */
-  add(drawn: Drawable, wanted: Wanted): PictureJob {
-    const job: PictureJob = new Job(this.#request(drawn, wanted), wanted.user ?? undefined);
+  async add(drawn: Drawable, wanted: Wanted): Promise<PictureJob> {
+    const job: PictureJob = new Job(await this.#request(drawn, wanted), wanted.user ?? undefined);
     try {
       this.queue.add(job);
     } catch (error) {
@@ -120,7 +120,7 @@ export class Studio {
     await this.#model?.close();
   }
 
-  #request(drawn: Drawable, wanted: Wanted): DrawRequest {
+  async #request(drawn: Drawable, wanted: Wanted): Promise<DrawRequest> {
     const { model } = this;
     if (wanted.model != null && wanted.model !== model.name) {
       throw new ApiError(
@@ -142,6 +142,7 @@ export class Studio {
         "a negative prompt works through guidance, which is off: set guidance_scale to 3, say",
       );
     }
+    const blend = await Promise.all((wanted.blend ?? []).map(async (part) => await this.#blend(part)));
     try {
       return model.prepare(drawn, {
         count,
@@ -153,13 +154,21 @@ export class Studio {
         ...(wanted.guidance_scale != null && { guidanceScale: wanted.guidance_scale }),
         ...(wanted.beam != null && { beams: wanted.beam }),
         ...(wanted.negative_prompt != null && { negativePrompt: wanted.negative_prompt }),
-        ...(wanted.blend != null && { blend: wanted.blend }),
+        ...(blend.length > 0 && { blend }),
         previews: wanted.stream === true ? (wanted.partial_images ?? 0) : 0,
       });
     } catch (error) {
       if (error instanceof RangeError) throw invalid(null, error.message);
       throw error;
     }
+  }
+
+  async #blend(part: NonNullable<Wanted["blend"]>[number]): Promise<Blend> {
+    if ("prompt" in part) return part;
+    const entry = this.gallery.get(part.picture);
+    if (!entry)
+      throw new ApiError(404, "there is no such picture in the gallery", { param: "blend", code: "picture_not_found" });
+    return { picture: await this.gallery.png(entry), name: `${entry.id}.png`, weight: part.weight };
   }
 }
 

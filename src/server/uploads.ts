@@ -1,10 +1,11 @@
+import { basename } from "node:path";
 import { ApiError } from "./api-error.ts";
 
 /** Pixels that a picture may have once it is decoded. */
 const MOST_PIXELS = 50_000_000;
 
-/** An uploaded picture's bytes, whose head says that it can be decoded, and is not too large to be. */
-export async function readUpload(file: File): Promise<Uint8Array> {
+/** An uploaded picture, whose head says that it can be decoded, and is not too large to be. */
+export async function readUpload(file: File): Promise<{ picture: Uint8Array; name: string }> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const { default: sharp } = await import("sharp");
   let size: { width: number; height: number };
@@ -19,7 +20,13 @@ export async function readUpload(file: File): Promise<Uint8Array> {
       "image_too_large",
     );
   }
-  return bytes;
+  return {
+    picture: bytes,
+    name:
+      basename(file.name)
+        .replaceAll(/\p{Cc}/gu, "")
+        .slice(0, 100) || "picture",
+  };
 }
 
 function refused(message: string, code: string): ApiError {
