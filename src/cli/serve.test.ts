@@ -1,61 +1,23 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { createReadStream, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import OpenAI from "openai";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { buildPackage } from "../../test/built-package.ts";
+import { startServing, type Serving } from "../../test/serving.ts";
 import { temporaryFolder, tinyModel } from "../../test/tiny.ts";
 import { readPngText } from "../io/png-text.ts";
-import { nativePath } from "../tensor/native.ts";
 
 const folder = temporaryFolder();
 const gallery = join(folder, "gallery");
-const running = new Set<ChildProcess>();
-let program = "";
+let built = "";
 
 beforeAll(async () => {
-  program = join(buildPackage("serve"), "bin/clip-gen.js");
+  built = buildPackage("serve");
   await tinyModel().savePretrained(join(folder, "tiny"));
 });
-afterAll(() => {
-  for (const child of running) child.kill("SIGKILL");
-});
-
-type Started = {
-  url: string;
-  client: OpenAI;
-  printed: () => string;
-  stop: (signal?: NodeJS.Signals) => Promise<number | null>;
-};
-
-async function start(...flags: string[]): Promise<Started> {
-  const env = { ...process.env, CLIP_GEN_NATIVE: nativePath(), OMP_NUM_THREADS: "1" };
-  const child = spawn(
-    process.execPath,
-    [program, "serve", "-m", join(folder, "tiny"), "--gallery", gallery, "--port", "0", ...flags],
-    { env },
-  );
-  running.add(child);
-  let printed = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (printed += data.toString()));
-  while (!printed.includes("is ready")) {
-    await Promise.race([once(child.stdout, "data"), once(child.stderr, "data"), once(child, "exit")]);
-    if (child.exitCode !== null) throw new Error(printed);
-  }
-  const url = /http:\S+/.exec(printed)?.[0] ?? "";
-  return {
-    url,
-    client: new OpenAI({ baseURL: `${url}/v1`, apiKey: "any" }),
-    printed: () => printed,
-    stop: async (signal = "SIGTERM") => {
-      const exit = once(child, "exit");
-      child.kill(signal);
-      const [code] = await exit;
-      running.delete(child);
-      return typeof code === "number" ? code : null;
-    },
-  };
+async function start(...flags: string[]): Promise<Serving & { client: OpenAI }> {
+  const serving = await startServing(built, ["-m", join(folder, "tiny"), "--gallery", gallery, ...flags]);
+  return { ...serving, client: new OpenAI({ baseURL: `${serving.url}/v1`, apiKey: "any" }) };
 }
 
 test("OpenAI's own client draws, streams and varies; a restart keeps the gallery", { timeout: 60_000 }, async () => {

@@ -1,0 +1,228 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ClipGen } from "../../src/generate/pipeline.ts";
+import { buildPackage } from "../../test/built-package.ts";
+import { startServing, type Serving } from "../../test/serving.ts";
+import { temporaryFolder, tinyClip, tinyGpt, tinyVqgan } from "../../test/tiny.ts";
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+
+describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
+  const folder = temporaryFolder();
+  const model = join(folder, "slow");
+  let built = "";
+  let browser: Browser;
+  let page: Page;
+  let serving: Serving;
+  let number = 0;
+  let gallery = "";
+  const problems: string[] = [];
+
+  const serve = async (...flags: string[]): Promise<Serving> =>
+    await startServing(built, ["-m", model, "--gallery", gallery, "--quiet", "--precision", "float32", ...flags]);
+  const prompt = () => page.getByRole("textbox", { name: "A sentence" });
+  const tiles = () => page.locator(".gallery .tile");
+  const draw = async (sentence: string): Promise<void> => {
+    await prompt().fill(sentence);
+    await expect.poll(async () => await page.getByRole("button", { name: "Draw", exact: true }).isEnabled()).toBe(true);
+    await prompt().press("Control+Enter");
+  };
+
+  beforeAll(async () => {
+    built = buildPackage("page", { page: true });
+    // Large enough that a batch takes a second: its rows can be watched.
+    const gpt = tinyGpt({ width: 512, layers: 4, heads: 8 });
+    await new ClipGen({ clip: tinyClip(), vqgan: tinyVqgan(), gpt, name: "slow" }).savePretrained(model);
+    browser = await chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox"] });
+  });
+  afterAll(async () => await browser?.close());
+
+  beforeEach(async () => {
+    gallery = join(folder, `gallery-${(number += 1)}`);
+    problems.length = 0;
+    serving = await serve();
+    page = await browser.newPage();
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/Failed to load resource|ERR_/.test(message.text()))
+        problems.push(message.text());
+    });
+    await page.goto(serving.url);
+  });
+  afterEach(async () => {
+    expect(problems).toEqual([]);
+    await page.close();
+    await serving.stop("SIGKILL");
+  });
+
+  test("a first visit: a sentence, rows that appear, pictures with their scores, and how to make one again", async () => {
+    await page.getByText("Nothing has been drawn yet").waitFor();
+    // So few that they are computed as one is: these weights are random, and the last bit of a number can decide a token.
+    await page.getByLabel("of candidates").fill("4");
+    // How many candidates have been seen while they were drawn, however short that was.
+    await page.evaluate(() => {
+      const look = (): void => {
+        const { length } = document.querySelectorAll(".job .tile img");
+        document.body.dataset["seen"] = String(Math.max(length, Number(document.body.dataset["seen"] ?? 0)));
+      };
+      new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+    });
+    await draw("a red circle");
+    await tiles().nth(3).waitFor();
+    expect(await page.locator("body").getAttribute("data-seen")).toBe("4");
+    expect(await page.locator(".gallery .score").first().textContent()).toMatch(/^-?\d\.\d\d$/);
+    await page.getByRole("status").filter({ hasText: "drawn, the best score is" }).waitFor({ state: "attached" });
+    expect(await page.locator(".job").count()).toBe(0);
+    expect(readdirSync(gallery)).toHaveLength(4);
+
+    await tiles().first().click();
+    const command = (await page.locator(".command code").textContent()) ?? "";
+    expect(command).toMatch(/^clip-gen generate 'a red circle' -m slow --seed \d+ --precision \w+$/);
+    await page.getByRole("button", { name: "Use again" }).click();
+    const seed = /--seed (\d+)/.exec(command)?.[1];
+    expect(await page.getByLabel("Seed", { exact: true }).inputValue()).toBe(seed);
+    await prompt().press("Control+Enter");
+    await tiles().nth(4).waitFor();
+    // The same picture, byte for byte but for the time in its name.
+    const [newest, ...others] = readdirSync(gallery).toSorted().toReversed();
+    const bytes = readFileSync(join(gallery, newest ?? ""));
+    expect(others.some((name) => readFileSync(join(gallery, name)).equals(bytes))).toBe(true);
+  });
+
+  test("a job can be cancelled; a reload keeps what is drawn, and what is being drawn", async () => {
+    await page.getByLabel("of candidates").fill("64");
+    await draw("first");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.locator(".job .state", { hasText: "cancelled" }).waitFor();
+    expect(await tiles().count()).toBe(0);
+    await draw("second");
+    await page.locator(".job", { hasText: "second" }).locator("progress").waitFor();
+    await page.reload();
+    expect(await prompt().inputValue()).toBe("second");
+    await page.locator(".job", { hasText: "second" }).waitFor();
+    await tiles().nth(3).waitFor();
+    await page.reload();
+    await tiles().nth(3).waitFor();
+  });
+
+  test("a picture of ours gives its settings back, and any picture can be drawn like", async () => {
+    await draw("a ring");
+    await tiles().nth(3).waitFor();
+    await prompt().fill("");
+    const file = join(gallery, readdirSync(gallery)[0] ?? "");
+    const drop = async (name: string, base64: string, type: string): Promise<void> =>
+      await page.locator(".page").evaluate(
+        (target, given) => {
+          const data = new DataTransfer();
+          const bytes = Uint8Array.from(atob(given.base64), (character) => character.codePointAt(0) ?? 0);
+          data.items.add(new File([bytes], given.name, { type: given.type }));
+          target.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        },
+        { name, base64, type },
+      );
+    await drop("own.png", readFileSync(file).toString("base64"), "image/png");
+    await page.getByRole("button", { name: "Use its settings" }).click();
+    expect(await prompt().inputValue()).toBe("a ring");
+    await drop("own.png", readFileSync(file).toString("base64"), "image/png");
+    await page.getByRole("button", { name: "Draw like it" }).click();
+    await tiles().nth(4).waitFor();
+    await drop("words.txt", Buffer.from("no picture").toString("base64"), "text/plain");
+    await page.getByRole("alert").filter({ hasText: "words.txt: the picture cannot be read" }).waitFor();
+  });
+
+  test("everything can be reached with the keyboard alone", async () => {
+    const reached = new Set<string>();
+    await prompt().focus();
+    await page.keyboard.type("a star");
+    for (let i = 0; i < 12; i += 1) {
+      await page.keyboard.press("Tab");
+      reached.add(
+        await page.evaluate(
+          () => document.activeElement?.textContent || document.activeElement?.getAttribute("aria-label") || "",
+        ),
+      );
+    }
+    for (const name of ["Draw", "From a picture…", "How it is drawn"]) expect([...reached]).toContain(name);
+    await prompt().focus();
+    await page.keyboard.press("Control+Enter");
+    await tiles().nth(3).waitFor();
+    await tiles().nth(0).focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog");
+    const seedShown = async (): Promise<string> => (await dialog.locator(".command").textContent()) ?? "";
+    const before = await seedShown();
+    await page.keyboard.press("ArrowRight");
+    expect(await seedShown()).not.toBe(before);
+    await page.keyboard.press("Escape");
+    expect(await dialog.count()).toBe(0);
+  });
+
+  test("fits a telephone, in light and in dark", async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await draw("a star");
+    await tiles().nth(3).waitFor();
+    for (const theme of ["light", "dark"]) {
+      await page.getByLabel("Colours").selectOption(theme);
+      const { overflow, ground } = await page.evaluate(() => ({
+        overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        ground: getComputedStyle(document.documentElement).backgroundColor,
+      }));
+      expect(overflow).toBe(0);
+      const [red = 0] = /\d+/.exec(ground)?.map(Number) ?? [];
+      expect(red > 128).toBe(theme === "light");
+    }
+  });
+
+  test("tells when the server has gone, and goes on when it is back", async () => {
+    await draw("a star");
+    await tiles().nth(3).waitFor();
+    const { port } = new URL(serving.url);
+    await prompt().fill("kept words");
+    await serving.stop("SIGKILL");
+    await page.getByText("The server does not answer").waitFor();
+    expect(await page.getByRole("button", { name: "Draw", exact: true }).isDisabled()).toBe(true);
+    serving = await serve("--port", port);
+    await page.getByText("The server does not answer").waitFor({ state: "hidden" });
+    expect(await prompt().inputValue()).toBe("kept words");
+    expect(await tiles().count()).toBe(4);
+    await prompt().press("Control+Enter");
+    await tiles().nth(7).waitFor();
+  });
+
+  test("says what is wrong with what was asked, and finds nothing in plain words", async () => {
+    await prompt().fill("x".repeat(2001));
+    await page.getByText("2000 are the most that fit").waitFor();
+    await draw("a star");
+    await tiles().nth(3).waitFor();
+    await page.getByLabel("Words to look for").fill("elephant");
+    await page.getByText("No sentence has the words “elephant”").waitFor();
+    await page.getByLabel("Words to look for").fill("STAR");
+    await tiles().nth(3).waitFor();
+  });
+
+  test("beyond this machine it asks for the token", async () => {
+    await serving.stop("SIGKILL");
+    const env = process.env["CLIP_GEN_TOKEN"];
+    process.env["CLIP_GEN_TOKEN"] = "a long enough token".replaceAll(" ", "-");
+    serving = await serve("--host", "127.0.0.1").finally(() => {
+      if (env === undefined) delete process.env["CLIP_GEN_TOKEN"];
+      else process.env["CLIP_GEN_TOKEN"] = env;
+    });
+    await page.goto(serving.url);
+    await page.getByLabel("The server's token").fill("wrong");
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByText("this is not the token").waitFor();
+    await page.getByLabel("The server's token").fill("a-long-enough-token");
+    await page.getByRole("button", { name: "Enter" }).click();
+    await draw("a star");
+    await tiles().nth(3).waitFor();
+    expect(
+      await tiles()
+        .first()
+        .locator("img")
+        .evaluate((image: HTMLImageElement) => image.naturalWidth),
+    ).toBe(16);
+  });
+});
