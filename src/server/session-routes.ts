@@ -17,7 +17,9 @@ export function sessionRoutes(api: Api, token: string | undefined): void {
       request: {
         body: {
           required: true,
-          content: { "application/json": { schema: z.strictObject({ token: z.string().max(1000) }) } },
+          content: {
+            "application/json": { schema: z.strictObject({ token: z.string().regex(/^[\x21-\x7e]{1,1000}$/) }) },
+          },
         },
       },
       responses: { 204: { description: "It is the right one" }, ...errorResponses },
