@@ -27,6 +27,7 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     mostWaiting: numberFlag("--queue", flags.queue, { least: 1, whole: true }),
     observer: observerOf(flags),
     version: programVersion(),
+    runs: flags.runs,
     page: fileURLToPath(new URL("../page", import.meta.url)),
   });
   try {

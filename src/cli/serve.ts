@@ -7,6 +7,7 @@ export type ServeFlags = {
   host: string;
   port: string;
   gallery?: string;
+  runs: string[];
   tokenFile?: string;
   queue: string;
   precision: GeneratePrecision;
@@ -21,6 +22,7 @@ export function serveCommand(program: Command): void {
     .option("--host <address>", "where to listen; beyond this machine a token is needed", "127.0.0.1")
     .option("--port <n>", "0 takes one that is free", "7860")
     .option("--gallery <folder>", "where pictures are kept (default: clip-gen/gallery in the user's data folder)")
+    .option("--runs <folder...>", "folders below which there are training runs to watch", ["."])
     .option("--token-file <file>", "holds the token that clients send; CLIP_GEN_TOKEN does as well")
     .option("--queue <n>", "requests that may wait; more are refused", "1000")
     .addOption(

@@ -12,6 +12,8 @@ import { modelRoutes } from "./model-routes.ts";
 import { observe, type Observer } from "./observe.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { pictureRoutes } from "./picture-routes.ts";
+import { runRoutes } from "./run-routes.ts";
+import { Runs } from "./runs.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import type { Studio } from "./studio.ts";
 
@@ -27,10 +29,12 @@ export type AppOptions = {
   version: string;
   /** The folder of the page; without it the API is served alone. */
   page?: string | undefined;
+  /** Training runs to watch. */
+  runs?: Runs | undefined;
 };
 
 /** The HTTP API; it answers `Request`s without a socket, too. */
-export function createApp({ studio, guard: guarded, observer, version, page }: AppOptions): Api {
+export function createApp({ studio, guard: guarded, observer, version, page, runs = new Runs([]) }: AppOptions): Api {
   const app = newApi();
   app.use(observe(observer, studio.metrics));
   app.use(
@@ -66,6 +70,7 @@ export function createApp({ studio, guard: guarded, observer, version, page }: A
   for (const routes of [imageRoutes, jobRoutes, galleryRoutes, pictureRoutes, modelRoutes, healthRoutes])
     routes(app, studio);
   sessionRoutes(app, guarded.token);
+  runRoutes(app, runs);
   if (page !== undefined) pageRoutes(app, page);
   app.doc31("/openapi.json", {
     openapi: "3.1.0",

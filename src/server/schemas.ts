@@ -214,3 +214,32 @@ export const job = z
   })
   .openapi("Job");
 export type JobView = z.infer<typeof job>;
+
+export const runInfo = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    stage: z.string(),
+    state: z.enum(["running", "finished", "stopped"]),
+    step: z.number(),
+    steps: z.number().optional(),
+    pictures_per_second: z.number().optional(),
+    seconds_left: z.number().optional(),
+    changed: z.number(),
+    newest: z.record(z.string(), z.number()),
+  })
+  .openapi("Run");
+export type RunView = z.infer<typeof runInfo>;
+
+export const runDetails = runInfo
+  .extend({ config: z.unknown(), samples: z.array(z.object({ name: z.string(), step: z.number() })) })
+  .openapi("RunDetails");
+export type RunDetailsView = z.infer<typeof runDetails>;
+
+export const runMetrics = z
+  .object({
+    steps: z.array(z.number()),
+    values: z.record(z.string(), z.array(z.number().nullable())),
+  })
+  .openapi("RunMetrics");
+export type RunMetricsView = z.infer<typeof runMetrics>;

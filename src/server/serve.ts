@@ -7,6 +7,7 @@ import { createApp } from "./app.ts";
 import { Gallery } from "./gallery.ts";
 import { Metrics } from "./metrics.ts";
 import type { Observer } from "./observe.ts";
+import { Runs } from "./runs.ts";
 import { Studio } from "./studio.ts";
 
 export type ServeOptions = {
@@ -24,6 +25,8 @@ export type ServeOptions = {
   version: string;
   /** The folder of the page. */
   page?: string | undefined;
+  /** Folders below which training runs are. */
+  runs?: readonly string[];
 };
 
 export type Serving = {
@@ -71,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     observer: options.observer,
     version: options.version,
     page: options.page,
+    runs: new Runs(options.runs ?? []),
   });
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, getRequestListener(app.fetch));
   await new Promise<void>((resolve, reject) => {

@@ -60,9 +60,9 @@ export class RunFolder {
     return step === undefined ? undefined : { step, folder: this.#checkpoint(step) };
   }
 
-  /** Appends one line to `metrics.jsonl` and one point a name to TensorBoard's events. */
+  /** Appends one line to `metrics.jsonl`, with the time in seconds since 1970, and one point a name to TensorBoard's events. */
   log(step: number, metrics: Metrics): void {
-    appendFileSync(this.#metrics, `${JSON.stringify({ step, ...metrics })}\n`);
+    appendFileSync(this.#metrics, `${JSON.stringify({ step, ...metrics, time: Date.now() / 1000 })}\n`);
     for (const [name, value] of Object.entries(metrics)) this.#events.scalar(`train/${name}`, value, step);
   }
 

@@ -1,6 +1,13 @@
-import type { GalleryItem, GenerationRequest, JobView } from "../../src/server/schemas.ts";
+import type {
+  GalleryItem,
+  GenerationRequest,
+  JobView,
+  RunDetailsView as RunDetails,
+  RunMetricsView as RunMetrics,
+  RunView,
+} from "../../src/server/schemas.ts";
 
-export type { GalleryItem, GenerationRequest, JobView };
+export type { GalleryItem, GenerationRequest, JobView, RunDetails, RunMetrics, RunView };
 
 /** An error that the server told of, in its words. */
 export class Refused extends Error {
@@ -100,6 +107,19 @@ export async function inspect(picture: Blob): Promise<Inspected> {
 
 export async function logIn(token: string): Promise<void> {
   await call("/v1/session", json({ token }));
+}
+
+export async function listRuns(): Promise<RunView[]> {
+  const { data } = await (await call("/v1/runs")).json();
+  return data;
+}
+
+export async function runDetails(id: string): Promise<RunDetails> {
+  return await (await call(`/v1/runs/${id}`)).json();
+}
+
+export async function runMetrics(id: string): Promise<RunMetrics> {
+  return await (await call(`/v1/runs/${id}/metrics?points=800`)).json();
 }
 
 export type JobEvent =

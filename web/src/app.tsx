@@ -7,11 +7,13 @@ import { Login } from "./login.tsx";
 import { PictureDialog } from "./picture-dialog.tsx";
 import { PromptForm } from "./prompt-form.tsx";
 import { defaults, newSeed, requestOf, settingsOf, storedSettings, storeSettings, type Settings } from "./settings.ts";
+import { RunsView } from "./runs-view.tsx";
 import { StatusBar } from "./status-bar.tsx";
 import { ThemeSwitch } from "./theme-switch.tsx";
 import { useGallery } from "./use-gallery.ts";
 import { useJobs } from "./use-jobs.ts";
 import { useServer } from "./use-server.ts";
+import { useView } from "./use-view.ts";
 
 /** The page: a sentence above, what is being drawn below it, and everything that was drawn before. */
 export function App() {
@@ -20,6 +22,7 @@ export function App() {
   const [shown, setShown] = useState<GalleryItem | undefined>();
   const [dropped, setDropped] = useState<Dropped | undefined>();
   const [said, say] = useState("");
+  const view = useView();
   const prompt = useRef<HTMLTextAreaElement>(null);
   const gallery = useGallery(server.state);
   const jobs = useJobs(server.state, {
@@ -59,9 +62,20 @@ export function App() {
       <header>
         <h1>clip-gen</h1>
         {server.model && <span class="model">{server.model.id}</span>}
+        <nav aria-label="Pages">
+          {(["draw", "runs"] as const).map((name) => (
+            <a key={name} href={`#${name}`} aria-current={view === name ? "page" : undefined}>
+              {name === "draw" ? "Draw" : "Training runs"}
+            </a>
+          ))}
+        </nav>
         <ThemeSwitch />
       </header>
-      <main>
+      <main hidden={view !== "runs"}>
+        <StatusBar server={server} />
+        {view === "runs" && <RunsView />}
+      </main>
+      <main hidden={view !== "draw"}>
         <StatusBar server={server} />
         <PromptForm
           settings={settings}

@@ -63,11 +63,11 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.getByLabel("of candidates").fill("4");
     // How many candidates have been seen while they were drawn, however short that was.
     await page.evaluate(() => {
-      const look = (): void => {
+      const observer = new MutationObserver(() => {
         const { length } = document.querySelectorAll(".job .tile img");
         document.body.dataset["seen"] = String(Math.max(length, Number(document.body.dataset["seen"] ?? 0)));
-      };
-      new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+      });
+      observer.observe(document.body, { childList: true, subtree: true });
     });
     await draw("a red circle");
     await tiles().nth(3).waitFor();

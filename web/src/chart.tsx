@@ -1,0 +1,70 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+
+export type Curve = { label: string; color: string; steps: readonly number[]; values: readonly (number | null)[] };
+
+const HEIGHT = 220;
+
+/** One figure of one or more runs, over their steps. */
+export function Chart({ title, curves }: { title: string; curves: readonly Curve[] }) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const names = curves.map(({ label, color }) => `${label} ${color}`).join("\n");
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return undefined;
+    const style = getComputedStyle(element);
+    const axis = {
+      stroke: style.color,
+      grid: { stroke: style.borderColor, width: 1 },
+      ticks: { stroke: style.borderColor },
+    };
+    const made = new uPlot(
+      {
+        title,
+        width: element.clientWidth,
+        height: HEIGHT,
+        scales: { x: { time: false } },
+        axes: [axis, { ...axis, size: 60 }],
+        series: [
+          { label: "step" },
+          ...curves.map(({ label, color }) => ({
+            label,
+            stroke: color,
+            width: 1.5,
+            spanGaps: true,
+            points: { show: false },
+          })),
+        ],
+      },
+      joined(curves),
+      element,
+    );
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [title, names]);
+
+  useEffect(() => plot.current?.setData(joined(curves)), [curves]);
+
+  const last = curves.map(
+    ({ label, values }) => `${label}: ${values.findLast((value) => value !== null) ?? "nothing yet"}`,
+  );
+  return <div class="chart" ref={place} role="img" aria-label={`${title}. ${last.join("; ")}`} />;
+}
+
+/** Curves over one list of steps. */
+function joined(curves: readonly Curve[]): uPlot.AlignedData {
+  const steps = [...new Set(curves.flatMap((curve) => curve.steps))].sort((a, b) => a - b);
+  const columns = curves.map((curve) => {
+    const known = new Map(curve.steps.map((step, i) => [step, curve.values[i] ?? null]));
+    return steps.map((step) => known.get(step) ?? null);
+  });
+  return [steps, ...columns];
+}
