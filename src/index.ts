@@ -18,7 +18,7 @@ export type { Figure } from "./evaluate/figure.ts";
 export { drawEach, type DrawEachSettings, type DrawnPicture } from "./generate/draw-each.ts";
 export { textTargets } from "./generate/embed.ts";
 export { Targets } from "./generate/targets.ts";
-export { writeReport } from "./evaluate/report/write.ts";
+export { writeReport } from "./report/write-evaluation.ts";
 export type { PictureOrigin } from "./generate/picture-origin.ts";
 export { GeneratedPicture } from "./generate/picture.ts";
 export { Clip } from "./models/clip.ts";

@@ -13,6 +13,7 @@ import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { journeyCommand } from "./journey.ts";
 import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
+import { reportCommand } from "./report.ts";
 import { serveCommand } from "./serve.ts";
 import { trainAllCommand } from "./train-all.ts";
 import { trainClipCommand } from "./train-clip.ts";
@@ -39,6 +40,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   varyCommand(program);
   journeyCommand(program);
   serveCommand(program);
+  reportCommand(program);
   baselineCommand(program);
   calibrateCommand(program);
   evaluateCommand(program);

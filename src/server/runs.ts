@@ -1,154 +1,16 @@
-import { createHash } from "node:crypto";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
-import { z } from "zod";
+import { RunLog, type RunInfo, type RunMetrics } from "../train/run-log.ts";
 
 /** How deep below a given folder runs are looked for: `train` keeps them in MODEL/runs/STAGE. */
 const DEEPEST = 4;
-/** A run whose last step is older is taken for stopped: a step takes less. */
-const STALE_MS = 10 * 60 * 1000;
 /** Between two looks at the folders. */
 const LOOK_MS = 3000;
-const READ_BYTES = 2 ** 20;
-
-const line = z.record(z.string(), z.union([z.number(), z.null()]));
-const config = z.looseObject({
-  stage: z.string().default("run"),
-  steps: z.number().optional(),
-  batch_size: z.number().optional(),
-});
-
-export type RunState = "running" | "finished" | "stopped";
-
-/** A training run as it is now. */
-export type RunInfo = {
-  id: string;
-  /** Its folder, from the one that was given. */
-  name: string;
-  stage: string;
-  state: RunState;
-  /** Steps done, and steps to do. */
-  step: number;
-  steps: number | undefined;
-  pictures_per_second: number | undefined;
-  seconds_left: number | undefined;
-  /** Milliseconds since 1970. */
-  changed: number;
-  newest: Record<string, number>;
-};
-
-/** What was measured: a row a step. */
-export type RunMetrics = { steps: number[]; values: Record<string, (number | null)[]> };
-
-type Sample = { name: string; step: number; file: string };
-
-/** A run's files, read as they grow. */
-class Run {
-  readonly id: string;
-  readonly name: string;
-  readonly folder: string;
-  config: z.infer<typeof config> = { stage: "run" };
-  steps: number[] = [];
-  values = new Map<string, (number | null)[]>();
-  changed = 0;
-  samples: Sample[] = [];
-  #offset = 0;
-  #rest = "";
-
-  constructor(folder: string, name: string) {
-    this.folder = folder;
-    this.name = name;
-    this.id = createHash("sha256").update(folder).digest("base64url").slice(0, 12);
-  }
-
-  async refresh(): Promise<void> {
-    this.config = config.parse(JSON.parse(await readFile(join(this.folder, "config.json"), "utf8")));
-    const file = join(this.folder, "metrics.jsonl");
-    const { size, mtimeMs } = await stat(file);
-    this.changed = mtimeMs;
-    if (size < this.#offset) this.#forget();
-    if (size > this.#offset) await this.#read(file);
-    this.samples = await samplesOf(this.folder);
-  }
-
-  /** A resumed run cuts off what came after its checkpoint. */
-  #forget(): void {
-    this.#offset = 0;
-    this.#rest = "";
-    this.steps = [];
-    this.values = new Map();
-  }
-
-  async #read(file: string): Promise<void> {
-    const handle = await open(file);
-    try {
-      const buffer = Buffer.alloc(READ_BYTES);
-      for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, this.#offset);
-        if (bytesRead === 0) return;
-        this.#offset += bytesRead;
-        // Numbers and names are ASCII: no character lies across two reads.
-        const lines = (this.#rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
-        this.#rest = lines.pop() ?? "";
-        for (const text of lines) this.#add(text);
-      }
-    } finally {
-      await handle.close();
-    }
-  }
-
-  #add(text: string): void {
-    const parsed = line.safeParse(jsonOf(text));
-    const step = parsed.data?.["step"];
-    if (!parsed.success || typeof step !== "number") return;
-    const row = this.steps.length;
-    this.steps.push(step);
-    for (const [name, value] of Object.entries(parsed.data)) {
-      if (name === "step") continue;
-      const column = this.values.get(name) ?? Array.from({ length: row }, () => null);
-      while (column.length < row) column.push(null);
-      column.push(value);
-      this.values.set(name, column);
-    }
-  }
-
-  get info(): RunInfo {
-    const { stage, steps, batch_size: batchSize } = this.config;
-    const step = (this.steps.at(-1) ?? -1) + 1;
-    const isFinished = steps !== undefined && step >= steps;
-    const state = isFinished ? "finished" : Date.now() - this.changed > STALE_MS ? "stopped" : "running";
-    const seconds = this.#secondsPerStep();
-    const newest = Array.from(this.values, ([name, column]) => [name, column.at(-1)] as const);
-    return {
-      id: this.id,
-      name: this.name,
-      stage,
-      state,
-      step,
-      steps,
-      pictures_per_second: seconds !== undefined && batchSize !== undefined ? batchSize / seconds : undefined,
-      seconds_left:
-        state === "running" && seconds !== undefined && steps !== undefined ? (steps - step) * seconds : undefined,
-      changed: this.changed,
-      newest: Object.fromEntries(
-        newest.filter((entry): entry is readonly [string, number] => typeof entry[1] === "number"),
-      ),
-    };
-  }
-
-  /** The median of the last steps' times: samples and checkpoints lie between some of them. */
-  #secondsPerStep(): number | undefined {
-    const times = (this.values.get("time") ?? []).slice(-50);
-    const between = times.slice(1).flatMap((time, i) => (typeof time === "number" ? [time - (times[i] ?? time)] : []));
-    const sorted = between.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)];
-  }
-}
 
 /** The training runs below some folders, looked at while they go on. Requests name them by ids; no path of theirs reaches the disk. */
 export class Runs {
   readonly #folders: readonly string[];
-  #runs = new Map<string, Run>();
+  #runs = new Map<string, RunLog>();
   #looked = 0;
   #looking: Promise<void> | undefined;
 
@@ -173,18 +35,7 @@ export class Runs {
 
   /** At most so many rows: of more, each is the mean of some that follow one another. */
   async metrics(id: string, most: number): Promise<RunMetrics | undefined> {
-    const run = await this.#run(id);
-    if (!run) return undefined;
-    const size = Math.max(1, Math.ceil(run.steps.length / most));
-    const starts = Array.from({ length: Math.ceil(run.steps.length / size) }, (_, i) => i * size);
-    return {
-      steps: starts.map((start) => run.steps[Math.min(start + size, run.steps.length) - 1] ?? 0),
-      values: Object.fromEntries(
-        Array.from(run.values)
-          .filter(([name]) => name !== "time")
-          .map(([name, column]) => [name, starts.map((start) => meanOf(column.slice(start, start + size)))]),
-      ),
-    };
+    return (await this.#run(id))?.metrics(most);
   }
 
   async sample(id: string, name: string, step: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -193,7 +44,7 @@ export class Runs {
     return sample && new Uint8Array(await readFile(sample.file));
   }
 
-  async #run(id: string): Promise<Run | undefined> {
+  async #run(id: string): Promise<RunLog | undefined> {
     await this.#look();
     return this.#runs.get(id);
   }
@@ -207,9 +58,9 @@ export class Runs {
   async #lookNow(): Promise<void> {
     try {
       const found = (await Promise.all(this.#folders.map(async (folder) => await runsBelow(folder)))).flat();
-      const runs = new Map<string, Run>();
+      const runs = new Map<string, RunLog>();
       for (const { folder, name } of found) {
-        const fresh = new Run(folder, name);
+        const fresh = new RunLog(folder, name);
         const run = this.#runs.get(fresh.id) ?? fresh;
         try {
           await run.refresh();
@@ -243,27 +94,4 @@ async function runsBelow(top: string): Promise<{ folder: string; name: string }[
   };
   await visit(top, 0);
   return found;
-}
-
-async function samplesOf(folder: string): Promise<Sample[]> {
-  const names = await readdir(join(folder, "samples")).catch(() => []);
-  return names
-    .flatMap((file) => {
-      const [, name, step] = /^(\w[\w-]*)-step-(\d+)\.png$/.exec(file) ?? [];
-      return name === undefined ? [] : [{ name, step: Number(step), file: join(folder, "samples", file) }];
-    })
-    .toSorted((a, b) => a.step - b.step || a.name.localeCompare(b.name));
-}
-
-function meanOf(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import sharp from "sharp";
-import type { PictureSet } from "../../data/picture-stream.ts";
-import type { EvaluatedDrawing, Evaluation } from "../evaluate.ts";
-import { formatNumber } from "../figure.ts";
+import type { PictureSet } from "../data/picture-stream.ts";
+import type { EvaluatedDrawing, Evaluation } from "../evaluate/evaluate.ts";
+import { formatNumber } from "../evaluate/figure.ts";
 import { html, type Html } from "./html.ts";
 
 /** As many drawings are shown at most, and as many reconstructions. */

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { writeFileAtomic, writeFolderAtomic } from "../../io/atomic.ts";
-import { writeJson } from "../../io/json.ts";
-import type { Evaluation } from "../evaluate.ts";
-import { reportJson, type ReportAbout } from "./about.ts";
+import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
+import { writeJson } from "../io/json.ts";
+import type { Evaluation } from "../evaluate/evaluate.ts";
+import { reportJson, type ReportAbout } from "./evaluation-about.ts";
 
 /**
  * Writes an evaluation as a new folder with `metrics.json` and `index.html`, which holds everything that it shows.
@@ -15,7 +15,10 @@ export async function writeReport(
 ): Promise<void> {
   const { signal, ...told } = about;
   // Only now: what reads and writes pictures takes a while to load.
-  const [{ reportPage }, { SHOWN_DRAWINGS }] = await Promise.all([import("./page.ts"), import("./cards.ts")]);
+  const [{ reportPage }, { SHOWN_DRAWINGS }] = await Promise.all([
+    import("./evaluation-page.ts"),
+    import("./evaluation-cards.ts"),
+  ]);
   await writeFolderAtomic(folder, async (temporary) => {
     const nearest = await nearestPictures(evaluation, SHOWN_DRAWINGS);
     writeJson(join(temporary, "metrics.json"), reportJson(evaluation, told));
@@ -31,7 +34,7 @@ async function nearestPictures(
 ): Promise<Map<string, Uint8Array>> {
   const wanted = new Set(drawings.slice(0, shown).flatMap(({ nearest }) => (nearest ? [nearest.file] : [])));
   if (wanted.size === 0) return new Map();
-  const { readPictures } = await import("../../data/pictures.ts");
+  const { readPictures } = await import("../data/pictures.ts");
   const { images, names } = await readPictures(
     Array.from(wanted, (file) => ({ file })),
     { size },

@@ -2,14 +2,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { temporaryFolder, tinyModel, tinyPictures } from "../../../test/tiny.ts";
-import { streamFiles } from "../../data/pictures.ts";
-import { setThreadCount } from "../../tensor/engine.ts";
-import { evaluate, type Evaluation } from "../evaluate.ts";
+import { temporaryFolder, tinyModel, tinyPictures } from "../../test/tiny.ts";
+import { streamFiles } from "../data/pictures.ts";
+import { setThreadCount } from "../tensor/engine.ts";
+import { evaluate, type Evaluation } from "../evaluate/evaluate.ts";
 import { html } from "./html.ts";
 import { blurPlot, histogram } from "./plots.ts";
-import { reportPage } from "./page.ts";
-import { writeReport } from "./write.ts";
+import { reportPage } from "./evaluation-page.ts";
+import { writeReport } from "./write-evaluation.ts";
 
 const folder = temporaryFolder();
 const about = {

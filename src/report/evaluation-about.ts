@@ -1,8 +1,8 @@
-import { toDisk } from "../../config.ts";
-import type { DrawEachSettings } from "../../generate/draw-each.ts";
-import type { DrawingMethod } from "../drawers.ts";
-import type { EvaluatedDrawing, Evaluation } from "../evaluate.ts";
-import type { Figure } from "../figure.ts";
+import { toDisk } from "../config.ts";
+import type { DrawEachSettings } from "../generate/draw-each.ts";
+import type { DrawingMethod } from "../evaluate/drawers.ts";
+import type { EvaluatedDrawing, Evaluation } from "../evaluate/evaluate.ts";
+import type { Figure } from "../evaluate/figure.ts";
 
 /** What an evaluation was made of, as its report tells it. */
 export type ReportAbout = {

@@ -1,4 +1,4 @@
-import { formatNumber } from "../figure.ts";
+import { formatNumber } from "../evaluate/figure.ts";
 import { html, type Html } from "./html.ts";
 
 // Plots as SVG in the page's colours: `a` and `b` are the classes of the two series.
@@ -69,6 +69,26 @@ export function blurPlot(curve: Series & { points: readonly { radius: number; di
   const y = [0, 0.5, 1].map((at) => ({ at, label: tickLabel(at * high) }));
   const content = [html`<g class="line ${style}"><polyline points="${line}" />${dots}</g>`];
   return frame({ x, y, axis: "radius of the blur in pixels", content, legend: [] });
+}
+
+/** A figure over the steps of a training; steps without it are passed over. */
+export function linePlot({ steps, values }: { steps: readonly number[]; values: readonly (number | null)[] }): Html {
+  const points = steps.flatMap((step, i) => {
+    const value = values[i];
+    return value == null ? [] : [{ step, value }];
+  });
+  const known = points.map(({ value }) => value);
+  const [low, high] = roundLimits(Math.min(...known), Math.max(...known));
+  const [first, last] = [steps[0] ?? 0, steps.at(-1) ?? 0];
+  const line = points.map(({ step, value }) => {
+    const x = MARGIN.left + ((step - first) / Math.max(1, last - first)) * INNER.width;
+    const y = MARGIN.top + INNER.height * (1 - (value - low) / (high - low));
+    return `${x.toFixed(1)},${y.toFixed(1)}`;
+  });
+  const y = [0, 0.5, 1].map((at) => ({ at, label: tickLabel(low + at * (high - low)) }));
+  const x = [0, 0.5, 1].map((at) => ({ at, label: String(Math.round(first + at * (last - first))) }));
+  const content = [html`<g class="line a"><polyline points="${line.join(" ")}" /></g>`];
+  return frame({ x, y, axis: "step", content, legend: [] });
 }
 
 type Tick = { at: number; label: string };

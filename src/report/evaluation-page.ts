@@ -1,10 +1,16 @@
-import type { Evaluation } from "../evaluate.ts";
-import { formatFigure, type Figure } from "../figure.ts";
-import { sectionsOf, type ReportAbout } from "./about.ts";
-import { besideDrawings, drawingCards, reconstructionCards, SHOWN_DRAWINGS, SHOWN_RECONSTRUCTIONS } from "./cards.ts";
-import { Html, html } from "./html.ts";
+import type { Evaluation } from "../evaluate/evaluate.ts";
+import { formatFigure, type Figure } from "../evaluate/figure.ts";
+import { sectionsOf, type ReportAbout } from "./evaluation-about.ts";
+import {
+  besideDrawings,
+  drawingCards,
+  reconstructionCards,
+  SHOWN_DRAWINGS,
+  SHOWN_RECONSTRUCTIONS,
+} from "./evaluation-cards.ts";
+import { framed } from "./frame.ts";
+import { html, type Html } from "./html.ts";
 import { blurPlot, histogram } from "./plots.ts";
-import { STYLE } from "./style.ts";
 
 /** The report as one HTML page, with everything in it: pictures, plots, style. It runs no script and loads nothing. */
 export async function reportPage(
@@ -19,45 +25,22 @@ export async function reportPage(
       html`<h2>${title}</h2>
         ${aboutSection(title, evaluation, about)}${table(figures)}`,
   );
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-        />
-        <title>${about.model}: evaluation</title>
-        <style>
-          ${new Html(STYLE)}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${about.model}</h1>
-          <p class="meta">
-            ${pictures.count} pictures of ${pictures.size}×${pictures.size} from ${about.data.join(", ")};
-            ${drawings.length} drawings from ${about.from}
-          </p>
-          ${tiles(evaluation)}
-          <h2>At a glance</h2>
-          ${plots(evaluation)} ${tables}
-          <h2>What was drawn</h2>
-          <p class="soft">
-            ${shownOf(drawings.length, SHOWN_DRAWINGS)}Beside each drawing: ${besideDrawings(evaluation)}.
-          </p>
-          <div class="pictures">${await drawingCards(evaluation, nearest)}</div>
-          <h2>What the VQGAN keeps</h2>
-          <p class="soft">
-            ${shownOf(pictures.count, SHOWN_RECONSTRUCTIONS)}Left the picture, right its reconstruction.
-          </p>
-          <div class="pictures">${await reconstructionCards(evaluation)}</div>
-          <footer>${settingsLine(about)}</footer>
-        </main>
-      </body>
-    </html> `;
-  return page.text;
+  const main = html`<h1>${about.model}</h1>
+    <p class="meta">
+      ${pictures.count} pictures of ${pictures.size}×${pictures.size} from ${about.data.join(", ")}; ${drawings.length}
+      drawings from ${about.from}
+    </p>
+    ${tiles(evaluation)}
+    <h2>At a glance</h2>
+    ${plots(evaluation)} ${tables}
+    <h2>What was drawn</h2>
+    <p class="soft">${shownOf(drawings.length, SHOWN_DRAWINGS)}Beside each drawing: ${besideDrawings(evaluation)}.</p>
+    <div class="pictures">${await drawingCards(evaluation, nearest)}</div>
+    <h2>What the VQGAN keeps</h2>
+    <p class="soft">${shownOf(pictures.count, SHOWN_RECONSTRUCTIONS)}Left the picture, right its reconstruction.</p>
+    <div class="pictures">${await reconstructionCards(evaluation)}</div>
+    <footer>${settingsLine(about)}</footer> `;
+  return framed(`${about.model}: evaluation`, main);
 }
 
 /** The few figures that people look at first. */
