@@ -36,7 +36,7 @@ export async function runPage(run: RunLog): Promise<string> {
     <h2>Curves</h2>
     <div class="plots">${plots}</div>
     <h2>Samples</h2>
-    ${await sampleFigures(run.samples)}
+    <div class="samples">${await sampleFigures(run.samples)}</div>
     <h2>How it was set</h2>
     <pre>${JSON.stringify(config, undefined, 2)}</pre>`;
   return framed(`${info.name}: training run`, main);

@@ -66,6 +66,9 @@ svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .side { display: grid; gap: 8px; }
 .side span, .even span { display: block; font-size: 11px; line-height: 1.3; color: var(--soft); }
 img { display: block; width: 100%; aspect-ratio: 1; border-radius: 6px; background: var(--rule); }
+.samples { display: grid; gap: 16px; }
+.samples figure, .plots figure { margin: 0; }
+.samples img { aspect-ratio: auto; }
 img.small { image-rendering: pixelated; }
 figcaption { font-size: 13px; line-height: 1.4; overflow-wrap: anywhere; }
 figcaption strong { display: block; color: var(--ink); font-weight: 600; font-size: 14px; }
