@@ -1,7 +1,8 @@
-import { dirname, extname } from "node:path";
 import { mkdirSync } from "node:fs";
+import { dirname, extname } from "node:path";
 import { unfamiliar } from "../generate/calibration.ts";
 import { type ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
+import type { DrawProgress } from "../generate/draw-rows.ts";
 import { saveGrid } from "../generate/grid-file.ts";
 import type { GeneratedPicture } from "../generate/picture.ts";
 import { drawingModel } from "./drawing-model.ts";
@@ -9,7 +10,9 @@ import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { DrawingFlags } from "./generate.ts";
 import { numberFlag } from "./number-flag.ts";
+import { countPrinter } from "./progress.ts";
 import { samplingSettings } from "./sampling-flags.ts";
+import { showsPictures, terminalPictures } from "./terminal-picture.ts";
 
 export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
   await draw(flags, async (model, options) => {
@@ -36,8 +39,12 @@ async function draw(
   const model = await drawingModel(flags);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
   try {
-    const pictures = await run(model, { ...options, signal });
+    // Anything but a terminal gets the files' names alone.
+    const print = process.stdout.isTTY && !flags.json ? countPrinter("drawing") : undefined;
+    const onProgress = print && (({ tokens, length }: DrawProgress): void => print(tokens, length));
+    const pictures = await run(model, { ...options, signal, ...(onProgress && { onProgress }) });
     const written = await write(pictures, flags);
+    if (!flags.json && showsPictures(process.stdout)) console.log(terminalPictures(pictures, process.stdout.columns));
     if (flags.json) console.log(JSON.stringify(written, undefined, 2));
     else for (const { file, seed, score } of written) console.log(`${file}  seed ${seed}  score ${score.toFixed(4)}`);
   } finally {

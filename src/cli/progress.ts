@@ -1,14 +1,20 @@
 import type { Progress } from "../train/loop.ts";
 
-/** Prints training, a line a step; on a terminal, and where steps are quick, at most a few lines a second. */
-export function progressPrinter(): (progress: Progress) => void {
-  let printed = 0;
+/** Where progress goes: a terminal, on which a line is written over and over, or anything else, which gets plain lines. */
+export type ProgressStream = { isTTY?: boolean; columns?: number; write(text: string): unknown };
+
+/** Between two lines, where lines stay. */
+const LINE_MS = { training: 500, counting: 2000 };
+/** Between two looks of a line that is written over. */
+const REDRAW_MS = 100;
+const BAR_CELLS = 20;
+
+/** Prints training: on a terminal in one line with a bar, else a line a step, at most a few a second. */
+export function progressPrinter(stream: ProgressStream = process.stdout): (progress: Progress) => void {
+  const show = shower(stream, LINE_MS.training);
   return (progress) => {
-    const now = performance.now();
-    const last = progress.step === progress.steps;
-    if (!last && progress.step > 1 && now - printed < 500) return;
-    printed = now;
-    console.log(progressLine(progress));
+    const { step, steps } = progress;
+    show({ line: () => progressLine(progress), share: step / steps, isFirst: step <= 1, isLast: step === steps });
   };
 }
 
@@ -22,14 +28,41 @@ export function progressLine({ stage, step, steps, metrics, picturesPerSecond, s
 }
 
 /** Progress of work that is counted and not trained, such as reading pictures. */
-export function countPrinter(what: string): (done: number, total: number) => void {
-  let printed = 0;
+export function countPrinter(
+  what: string,
+  stream: ProgressStream = process.stdout,
+): (done: number, total: number) => void {
+  const show = shower(stream, LINE_MS.counting);
+  const started = performance.now();
   return (done, total) => {
-    const now = performance.now();
-    if (done < total && now - printed < 2000) return;
-    printed = now;
-    console.log(`${what} ${done}/${total}`);
+    const left = (((performance.now() - started) / 1000) * (total - done)) / Math.max(1, done);
+    const line = (): string => `${what} ${done}/${total}${stream.isTTY ? `  ${duration(left)} left` : ""}`;
+    show({ line, share: total === 0 ? 1 : done / total, isFirst: false, isLast: done >= total });
   };
+}
+
+type Shown = { line: () => string; share: number; isFirst: boolean; isLast: boolean };
+
+function shower(stream: ProgressStream, lineMs: number): (shown: Shown) => void {
+  let printed = -Infinity;
+  return ({ line, share, isFirst, isLast }) => {
+    const now = performance.now();
+    if (!isLast && !isFirst && now - printed < (stream.isTTY ? REDRAW_MS : lineMs)) return;
+    printed = now;
+    if (!stream.isTTY) {
+      console.log(line());
+      return;
+    }
+    const text = `${bar(share)} ${line()}`.slice(0, (stream.columns ?? 80) - 1);
+    stream.write(`\r\u001b[K${text}${isLast ? "\n" : ""}`);
+  };
+}
+
+/** A share as cells, the last of them in eighths. */
+export function bar(share: number): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS * 8);
+  const part = " ▏▎▍▌▋▊▉"[eighths % 8] ?? "";
+  return `${"█".repeat(Math.floor(eighths / 8))}${eighths % 8 === 0 ? "" : part}`.padEnd(BAR_CELLS, "░");
 }
 
 /** 75 → `1:15` */
