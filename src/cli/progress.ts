@@ -53,7 +53,7 @@ function shower(stream: ProgressStream, lineMs: number): (shown: Shown) => void 
       console.log(line());
       return;
     }
-    const text = `${bar(share)} ${line()}`.slice(0, (stream.columns ?? 80) - 1);
+    const text = `${bar(share)} ${line()}`.slice(0, (stream.columns || 80) - 1);
     stream.write(`\r\u001b[K${text}${isLast ? "\n" : ""}`);
   };
 }
