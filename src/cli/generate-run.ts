@@ -44,7 +44,8 @@ async function draw(
     const onProgress = print && (({ tokens, length }: DrawProgress): void => print(tokens, length));
     const pictures = await run(model, { ...options, signal, ...(onProgress && { onProgress }) });
     const written = await write(pictures, flags);
-    if (!flags.json && showsPictures(process.stdout)) console.log(terminalPictures(pictures, process.stdout.columns || 80));
+    if (!flags.json && showsPictures(process.stdout))
+      console.log(terminalPictures(pictures, process.stdout.columns || 80));
     if (flags.json) console.log(JSON.stringify(written, undefined, 2));
     else for (const { file, seed, score } of written) console.log(`${file}  seed ${seed}  score ${score.toFixed(4)}`);
   } finally {

@@ -18,7 +18,7 @@ import { sessionRoutes } from "./session-routes.ts";
 import type { Studio } from "./studio.ts";
 
 /** Bytes of a request with a picture, and of one without. */
-const MOST_UPLOADED = 32 * 2 ** 20;
+const MOST_UPLOADED = 16 * 2 ** 20;
 const MOST_JSON = 64 * 2 ** 10;
 
 export type AppOptions = {

@@ -11,15 +11,15 @@ export function describedEntry(entry: GalleryEntry): z.infer<typeof galleryEntry
 
 /** A job, for whoever asked for it. */
 export function describedJob(studio: Studio, job: PictureJob): z.infer<typeof jobSchema> {
-  const { id, state, created, progress, results, error, request } = job;
+  const { id, state, created, progress, results, error, about } = job;
   const note = state === "done" ? studio.note(job) : undefined;
   return {
     id,
     state,
     created,
-    prompt: request.prompt,
-    count: request.settings.count ?? 1,
-    seed: request.settings.seed ?? 0,
+    prompt: about.prompt,
+    count: about.settings.count ?? 1,
+    seed: about.settings.seed ?? 0,
     ahead: studio.queue.ahead(job),
     ...(progress && { progress }),
     pictures: results.map(describedEntry),

@@ -125,8 +125,7 @@ async function imageOf(
 
 /** Tokens of words that go in, and of pictures that come out. */
 function usageOf({ model }: Studio, job: PictureJob): ImagesResponse["usage"] {
-  const text = job.request.subjects.reduce((sum, subject) => sum + ("ids" in subject ? subject.ids.length : 0), 0);
-  const pictures = job.request.subjects.filter((subject) => !("ids" in subject)).length;
+  const { textTokens: text, pictures } = job.about;
   const output = job.rows * model.gpt.config.tokenCount;
   return {
     input_tokens: text + pictures,

@@ -1,7 +1,8 @@
 import type { Job, JobEvent } from "./job-queue.ts";
 
 /**
- * What happens to a job, from where it is now until it is over. Whoever reads slowly misses progress, and nothing else.
+ * What happens to a job, from where it is now until it is over. Whoever reads slowly misses progress and previews that newer
+ * ones have taken the place of, and nothing else.
  * @param signal ends it, without an error
  */
 export async function* eventsOf<Result>(job: Job<Result>, signal: AbortSignal): AsyncGenerator<JobEvent<Result>> {
@@ -12,8 +13,7 @@ export async function* eventsOf<Result>(job: Job<Result>, signal: AbortSignal): 
   let pending: JobEvent<Result>[] = [];
   let wake: (() => void) | undefined;
   const stop = job.listen((event) => {
-    // Of progress only the newest counts.
-    if (event.type === "progress" && pending.at(-1)?.type === "progress") pending.pop();
+    pending = pending.filter((other) => !isOutdated(other, event));
     pending.push(event);
     wake?.();
   });
@@ -35,6 +35,12 @@ export async function* eventsOf<Result>(job: Job<Result>, signal: AbortSignal): 
     stop();
     signal.removeEventListener("abort", aborted);
   }
+}
+
+/** Of progress, and of a candidate's previews, only the newest counts. */
+function isOutdated<Result>(other: JobEvent<Result>, event: JobEvent<Result>): boolean {
+  if (event.type === "preview") return other.type === "preview" && other.candidate === event.candidate;
+  return event.type === "progress" && other.type === "progress";
 }
 
 /** Waits until a job is over: how it ended. Nothing where the signal came first. */

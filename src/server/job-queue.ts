@@ -14,10 +14,19 @@ export type JobEvent<Result> =
   | { type: "failed"; error: Error }
   | { type: "cancelled" };
 
+/** What is still known of a request once it is over: all but the pictures that came with it. */
+export type JobAbout = Pick<DrawRequest, "prompt" | "settings"> & {
+  /** Token ids of its sentences, and how many pictures it has. */
+  textTokens: number;
+  pictures: number;
+  /** Bytes of these. */
+  bytes: number;
+};
+
 /** A request on its way to pictures. */
 export class Job<Result> {
   readonly id: string;
-  readonly request: DrawRequest;
+  readonly about: JobAbout;
   /** Whoever asked, where they said so. */
   readonly user: string | undefined;
   /** Milliseconds since 1970. */
@@ -28,12 +37,20 @@ export class Job<Result> {
   progress: { tokens: number; length: number } | undefined;
   results: Result[] = [];
   error: Error | undefined;
+  #request: DrawRequest | undefined;
   readonly #listeners = new Set<(event: JobEvent<Result>) => void>();
 
   constructor(request: DrawRequest, user?: string) {
     this.id = `job-${randomBytes(9).toString("base64url")}`;
-    this.request = request;
+    this.#request = request;
+    this.about = aboutOf(request);
     this.user = user;
+  }
+
+  /** @throws Error once it is over */
+  get request(): DrawRequest {
+    if (!this.#request) throw new Error("the job is over");
+    return this.#request;
   }
 
   get isOver(): boolean {
@@ -42,7 +59,7 @@ export class Job<Result> {
 
   /** Candidates, each a row of the batch. */
   get rows(): number {
-    const { count = 1, candidates = count, beams } = this.request.settings;
+    const { count = 1, candidates = count, beams } = this.about.settings;
     return beams ?? candidates;
   }
 
@@ -50,10 +67,6 @@ export class Job<Result> {
   listen(listener: (event: JobEvent<Result>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  get isWatched(): boolean {
-    return this.#listeners.size > 0;
   }
 
   tell(event: JobEvent<Result>): void {
@@ -64,6 +77,7 @@ export class Job<Result> {
     if (this.isOver) return;
     this.state = state;
     this.ended = Date.now();
+    this.#request = undefined;
     this.results = outcome.results ?? [];
     this.error = outcome.error;
     if (state === "done") this.tell({ type: "done", results: this.results });
@@ -78,8 +92,9 @@ export type JobQueueOptions<Result> = {
   draw: (requests: readonly DrawRequest[], hooks: DrawHooks) => Promise<GeneratedPicture[][]>;
   /** What becomes of a job's pictures. */
   finish: (pictures: readonly GeneratedPicture[], job: Job<Result>) => Promise<Result[]>;
-  /** Jobs that may wait; more are refused. */
+  /** Jobs that may wait, and bytes of pictures that may wait with them; more are refused. */
   mostWaiting: number;
+  mostBytes: number;
   /** Candidates that are drawn at once. */
   mostRows: number;
   /** Jobs that are over and still known. */
@@ -112,6 +127,8 @@ export class JobQueue<Result> {
     if (this.#waiting.length >= this.#options.mostWaiting) {
       throw new QueueFull(`${this.#waiting.length} requests wait already; try again later`);
     }
+    const bytes = this.#waiting.reduce((sum, { about }) => sum + about.bytes, job.about.bytes);
+    if (bytes > this.#options.mostBytes) throw new QueueFull("too many pictures wait already; try again later");
     this.#known.set(job.id, job);
     this.#waiting.push(job);
     this.#running ??= this.#run();
@@ -190,23 +207,21 @@ export class JobQueue<Result> {
       job.started = Date.now();
     }
     const owners = batch.flatMap((job) => Array.from({ length: job.rows }, (_, candidate) => ({ job, candidate })));
+    const requests = batch.map(({ request }) => request);
     try {
-      const drawn = await this.#options.draw(
-        batch.map(({ request }) => request),
-        {
-          signal: abort.signal,
-          onProgress: ({ tokens, length }) => {
-            for (const job of batch) {
-              job.progress = { tokens, length };
-              job.tell({ type: "progress", tokens, length });
-            }
-          },
-          onPreview: (preview) => {
-            const { job, candidate } = owners[preview.row] ?? {};
-            job?.tell({ type: "preview", candidate: candidate ?? 0, preview });
-          },
+      const drawn = await this.#options.draw(requests, {
+        signal: abort.signal,
+        onProgress: ({ tokens, length }) => {
+          for (const job of batch) {
+            job.progress = { tokens, length };
+            job.tell({ type: "progress", tokens, length });
+          }
         },
-      );
+        onPreview: (preview) => {
+          const { job, candidate } = owners[preview.row] ?? {};
+          job?.tell({ type: "preview", candidate: candidate ?? 0, preview });
+        },
+      });
       await Promise.all(batch.map((job, i) => this.#finish(job, drawn[i] ?? [])));
     } catch (error) {
       for (const job of batch) job.end("failed", { error: asError(error) });
@@ -227,6 +242,18 @@ export class JobQueue<Result> {
     const over = this.jobs.filter(({ isOver }) => isOver);
     for (const job of over.slice(0, Math.max(0, over.length - this.#options.mostKept))) this.#known.delete(job.id);
   }
+}
+
+function aboutOf({ prompt, settings, subjects }: DrawRequest): JobAbout {
+  let [textTokens, pictures, bytes] = [0, 0, 0];
+  for (const subject of subjects) {
+    if ("ids" in subject) textTokens += subject.ids.length;
+    else {
+      pictures += 1;
+      bytes += typeof subject.picture === "string" ? 0 : subject.picture.byteLength;
+    }
+  }
+  return { prompt, settings, textTokens, pictures, bytes };
 }
 
 function asError(error: unknown): Error {

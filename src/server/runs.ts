@@ -4,6 +4,8 @@ import { RunLog, type RunInfo, type RunMetrics } from "../train/run-log.ts";
 
 /** How deep below a given folder runs are looked for: `train` keeps them in MODEL/runs/STAGE. */
 const DEEPEST = 4;
+/** Folders that are looked into: whoever starts the server in a home folder does not wait for all of it. */
+const MOST_FOLDERS = 5000;
 /** Between two looks at the folders. */
 const LOOK_MS = 3000;
 
@@ -79,7 +81,9 @@ export class Runs {
 
 async function runsBelow(top: string): Promise<{ folder: string; name: string }[]> {
   const found: { folder: string; name: string }[] = [];
+  let looked = 0;
   const visit = async (folder: string, depth: number): Promise<void> => {
+    if ((looked += 1) > MOST_FOLDERS) return;
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
     const names = new Set(entries.map(({ name }) => name));
     if (names.has("config.json") && names.has("metrics.jsonl")) {

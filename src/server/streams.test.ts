@@ -89,8 +89,10 @@ describe("jobs", () => {
     const [events, more] = await Promise.all(
       [1, 2].map(async () => await readEvents(await tiny.app.request(`/v1/jobs/${id}/events`))),
     );
-    expect(events?.map(({ event }) => event).filter((name) => name !== "progress")).toEqual(["job", "preview", "job"]);
-    expect(more?.map(({ event }) => event)).toEqual(events?.map(({ event }) => event));
+    // Of progress only the newest counts, so that two who watch may see another number of it.
+    for (const seen of [events, more]) {
+      expect(seen?.map(({ event }) => event).filter((name) => name !== "progress")).toEqual(["job", "preview", "job"]);
+    }
     const late = await readEvents(await tiny.app.request(`/v1/jobs/${id}/events`));
     expect(late.map(({ data }) => jobSchema.parse(data).state)).toEqual(["done", "done"]);
   });

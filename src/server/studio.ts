@@ -29,6 +29,7 @@ type Wanted = Omit<GenerationRequest, "prompt">;
 const MOST_RANDOM_SEED = 1_000_000;
 /** What the sampler draws at once: rows beyond that bring little. */
 const MOST_ROWS = 64;
+const MOST_WAITING_BYTES = 256 * 2 ** 20;
 
 /** One model, the jobs that wait for it, and what it has drawn. */
 export class Studio {
@@ -49,6 +50,7 @@ export class Studio {
       draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
       finish: async (pictures) => await Promise.all(pictures.map((picture) => gallery.add(picture))),
       mostWaiting,
+      mostBytes: MOST_WAITING_BYTES,
       mostRows: MOST_ROWS,
       mostKept: 1000,
     });
@@ -95,7 +97,7 @@ export class Studio {
       if (error instanceof QueueFull) throw new ApiError(429, error.message, { code: "queue_full", retryAfter: 5 });
       throw error;
     }
-    this.#observer.asked(job.id, job.request.prompt);
+    this.#observer.asked(job.id, job.about.prompt);
     job.listen((event) => {
       if (event.type === "done" || event.type === "failed" || event.type === "cancelled")
         this.metrics.jobOver(event.type);
@@ -107,11 +109,10 @@ export class Studio {
   /** What to tell of a job's best picture, where its words may be outside of what the model knows. */
   note(job: PictureJob): string | undefined {
     const { calibration, clip } = this.model;
-    const { subjects, prompt } = job.request;
     const [best] = job.results;
-    if (!calibration || !best || subjects.length > 1 || subjects.some((subject) => !("ids" in subject)))
-      return undefined;
-    return unfamiliar(prompt, best.origin.score, calibration, clip.tokenizer);
+    // A picture, and a blend, need not be like anything that words say.
+    if (!calibration || !best || best.origin.varied || best.origin.blend) return undefined;
+    return unfamiliar(job.about.prompt, best.origin.score, calibration, clip.tokenizer);
   }
 
   async close(): Promise<void> {
