@@ -3,7 +3,7 @@
 # docs/results.md.
 #
 #   experiments/scenes.sh OUT
-#   STEPS=6000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
+#   STEPS=5000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
 set -euo pipefail
 out=$1
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -13,9 +13,9 @@ scenes=(--scenes "${SCENES:-40000}" --scene-kind composed)
 mkdir -p "$out"
 
 if [ ! -d "$out/vqgan/vqgan" ]; then
-  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 --network codebook_size=512 \
-    -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-1500}" --batch-size 32 \
-    --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 >"$out/vqgan.log" 2>&1
+  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 \
+    -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-2500}" --batch-size 32 \
+    --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 --ema 0.995 >"$out/vqgan.log" 2>&1
 fi
 if [ ! -e "$out/encoded/index.json" ]; then
   clip_gen encode "${scenes[@]}" --clip "$clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
@@ -38,8 +38,8 @@ row() {
   for seed in ${SEEDS:-0}; do
     local run="$out/$name@$seed"
     if [ ! -e "$run/model/model.json" ]; then
-      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-6000}" --batch-size 64 \
-        --lr 1.5e-3 --min-lr 1e-4 --warmup 100 --sample-every 100000 --checkpoint-every 100000 "$@" >"$run.log" 2>&1
+      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-5000}" --batch-size 64 \
+        --lr 1.5e-3 --min-lr 1e-4 --warmup 100 --token-dropout 0.25 --sample-every 100000 --checkpoint-every 100000 "$@" >"$run.log" 2>&1
       clip_gen convert --clip "$clip" --vqgan "$out/vqgan/vqgan" --gpt "$run/gpt" -o "$run/model" >>"$run.log"
     fi
     draw "$name@$seed" "$run/model" --seed $((seed * 1000000))
@@ -70,7 +70,6 @@ row noise-0 --embedding-noise 0
 row noise-0.25 --embedding-noise 0.25
 row noise-0.75 --embedding-noise 0.75
 row noise-3 --embedding-noise 3
-row token-dropout --token-dropout 0.25
 
 [ -e "$out/sentences.txt" ] || node "$here/experiments/scene-sentences.js" 2000 >"$out/sentences.txt"
 after mean-shift --clip "$clip" --sentences "$out/sentences.txt"
@@ -81,6 +80,7 @@ row neighbours-16 --embedding-neighbours 16
 row neighbours-64 --embedding-neighbours 64
 
 # The generator, at equal steps.
+row no-token-dropout --token-dropout 0
 row no-drop --condition-drop 0
 row qk-norm --network qk_norm=true
 row random-order --random-order 0.7
@@ -97,3 +97,5 @@ fi
 
 node "$here/experiments/table.js" "$out" seen_all unseen_all relation_all unseen_pair_all count_all long_all paraphrase_all seconds_per_picture
 node "$here/experiments/table.js" "$out" seen_color seen_shape seen_size seen_texture seen_position seen_background unseen_color unseen_shape relation_relation count_count
+first="$out/language-free@0/model"
+[ ! -d "$first" ] || node "$here/experiments/scene-losses.js" "$first"
