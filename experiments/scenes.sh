@@ -97,5 +97,4 @@ fi
 
 node "$here/experiments/table.js" "$out" seen_all unseen_all relation_all unseen_pair_all count_all long_all paraphrase_all seconds_per_picture
 node "$here/experiments/table.js" "$out" seen_color seen_shape seen_size seen_texture seen_position seen_background unseen_color unseen_shape relation_relation count_count
-first="$out/language-free@0/model"
 [ ! -d "$first" ] || node "$here/experiments/scene-losses.js" "$first"
