@@ -28,7 +28,8 @@ export async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         if (tokens === length) print(candidates, of);
       },
     });
-    const found = calibrate(drawn.map(({ score }) => score));
+    const agreements = model.agreement(prompts);
+    const found = calibrate(drawn.map(({ score }, i) => ({ score, agreement: agreements?.[i] })));
     const file = join(resolveModelPath(flags.model), "model.json");
     writeJson(file, Object.assign({}, readJson(file), { calibration: found }));
     console.log(

@@ -1,6 +1,5 @@
 import { mkdirSync } from "node:fs";
 import { dirname, extname } from "node:path";
-import { unfamiliar } from "../generate/calibration.ts";
 import { type ClipGen, type Blend, type GenerateOptions } from "../generate/pipeline.ts";
 import type { DrawProgress } from "../generate/draw-rows.ts";
 import { saveGrid } from "../generate/grid-file.ts";
@@ -17,8 +16,7 @@ import { showsPictures, terminalPictures } from "./terminal-picture.ts";
 export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
   await draw(flags, async (model, options) => {
     const pictures = await model.generate(prompt, options);
-    const { calibration } = model;
-    const note = calibration && unfamiliar(prompt, pictures[0]?.score ?? Number.NaN, calibration, model.clip.tokenizer);
+    const note = model.remarkOn(prompt, pictures[0]?.score ?? Number.NaN);
     if (note !== undefined && !options.blend) console.error(`note: ${note}`);
     return pictures;
   });

@@ -8,12 +8,13 @@ import { problemsOf, readJson, writeJson } from "../io/json.ts";
 import type { SaveOptions } from "../models/pretrained.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { Linear } from "../nn/layers.ts";
+import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
 import { checkSettings, type DrawHooks, type DrawSettings } from "./draw-rows.ts";
 import type { DrawRequest } from "./draw.ts";
-import { calibration, type Calibration } from "./calibration.ts";
+import { calibration, unfamiliar, type Calibration } from "./calibration.ts";
 import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts, type Subject } from "./embed.ts";
 import { drawRequests, type JourneyRequest, type JourneySettings } from "./journey.ts";
@@ -232,6 +233,20 @@ export class ClipGen {
   /** Sentences to unit embeddings: (N, D). Dispose of the tensor when done. */
   embedText(texts: readonly string[]): Tensor {
     return embedTexts(this.clip, texts);
+  }
+
+  /** How alike the training pictures are that sentences make the GPT think of (`Gpt.agreement`); nothing without a memory. */
+  agreement(texts: readonly string[]): number[] | undefined {
+    if (!this.gpt.memory) return undefined;
+    using embedding = this.embedText(texts);
+    return noGrad(() => tidy(() => this.gpt.agreement(embedding).toNumbers()));
+  }
+
+  /** What to tell of a sentence whose best drawing has this score, where the model hardly knows it; see `clip-gen calibrate`. */
+  remarkOn(prompt: string, score: number): string | undefined {
+    if (!this.calibration) return undefined;
+    const [agreement] = this.agreement([prompt]) ?? [];
+    return unfamiliar(prompt, { score, agreement }, this.calibration, this.clip.tokenizer);
   }
 
   /** A picture to its unit embedding: (1, D). Dispose of the tensor when done. */

@@ -17,6 +17,8 @@ import { sampleTokens, type SampleOptions } from "./sampling.ts";
 const MOST_POSITIONS = 16_384;
 /** τ of `conditionOfText`: only pictures that are nearly as close as the closest count. */
 const MEMORY_TEMPERATURE = 0.01;
+/** τ of `agreement`: some more count, since one alone always agrees with itself. */
+const AGREEMENT_TEMPERATURE = 0.02;
 
 export type PassOptions = {
   cache?: KvCache | undefined;
@@ -124,11 +126,24 @@ export class Gpt extends Module {
    * arXiv 2303.03032).
    */
   conditionOfText(embedding: Tensor): Tensor {
-    const { textShift, memory } = this;
-    const moved = textShift ? normalize(embedding.add(textShift.to(embedding.dtype))) : embedding;
-    if (!memory) return moved;
-    const known = memory.to(moved.dtype);
-    return normalize(moved.matmul(known.t()).div(MEMORY_TEMPERATURE).softmax(-1).matmul(known));
+    const moved = this.#movedText(embedding);
+    return this.memory ? normalize(lookedUp(moved, this.memory, MEMORY_TEMPERATURE)) : moved;
+  }
+
+  /**
+   * How alike the pictures are that sentences find in the memory: the length of their weighted mean, 1 where a sentence finds one
+   * picture or some that are all the same, less where it finds what has nothing in common: it then hardly knows what is asked for.
+   * (N, D) → (N)
+   * @throws Error without a memory
+   */
+  agreement(embedding: Tensor): Tensor {
+    if (!this.memory) throw new Error("the GPT remembers no pictures (train gpt --memory)");
+    const mean = lookedUp(this.#movedText(embedding), this.memory, AGREEMENT_TEMPERATURE);
+    return mean.mul(mean).sum([1]).sqrt();
+  }
+
+  #movedText(embedding: Tensor): Tensor {
+    return this.textShift ? normalize(embedding.add(this.textShift.to(embedding.dtype))) : embedding;
   }
 
   /**
@@ -241,4 +256,10 @@ function conditionProj({ conditionDim, width, conditionProj: kind = "linear" }: 
         throw new Error(`a condition of ${conditionDim} numbers does not fit a width of ${width}`);
       return undefined;
   }
+}
+
+/** The mean of a memory, (M, D), each row with the weight exp(cosine / τ): (N, D) → (N, D), no units. */
+function lookedUp(embedding: Tensor, memory: Tensor, temperature: number): Tensor {
+  const known = memory.to(embedding.dtype);
+  return embedding.matmul(known.t()).div(temperature).softmax(-1).matmul(known);
 }

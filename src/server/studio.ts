@@ -1,5 +1,4 @@
 import { randomInt } from "node:crypto";
-import { unfamiliar } from "../generate/calibration.ts";
 import type { Blend, ClipGen, Drawable } from "../generate/pipeline.ts";
 import type { DrawRequest } from "../generate/draw.ts";
 import { ApiError } from "./api-error.ts";
@@ -108,11 +107,10 @@ export class Studio {
 
   /** What to tell of a job's best picture, where its words may be outside of what the model knows. */
   note(job: PictureJob): string | undefined {
-    const { calibration, clip } = this.model;
     const [best] = job.results;
     // A picture, and a blend, need not be like anything that words say.
-    if (!calibration || !best || best.origin.varied || best.origin.blend) return undefined;
-    return unfamiliar(job.about.prompt, best.origin.score, calibration, clip.tokenizer);
+    if (!best || best.origin.varied || best.origin.blend) return undefined;
+    return this.model.remarkOn(job.about.prompt, best.origin.score);
   }
 
   async close(): Promise<void> {

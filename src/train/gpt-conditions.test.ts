@@ -4,7 +4,7 @@ import { temporaryFolder, tinyClip, tinyEncoded, tinyGpt } from "../../test/tiny
 import { gptTraining } from "../config.ts";
 import { embedTexts, textTargets } from "../generate/embed.ts";
 import { Gpt } from "../models/gpt.ts";
-import { zeros } from "../tensor/functions.generated.ts";
+import { cat, zeros } from "../tensor/functions.generated.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -107,6 +107,10 @@ describe("a memory", () => {
       for (const [i, value] of again.conditionOfText(near).toNumbers().entries()) {
         expect(value).toBeCloseTo(i === 0 ? 1 : 0, 5);
       }
+      // One picture, or two at right angles.
+      const agreements = again.agreement(cat([near, between])).toNumbers();
+      expect(agreements[0]).toBeCloseTo(1, 4);
+      expect(agreements[1]).toBeCloseTo(0.5 ** 0.5, 5);
       for (const [i, value] of again.conditionOfText(between).toNumbers().entries()) {
         expect(value).toBeCloseTo(i === 0 ? 0 : 0.5 ** 0.5, 5);
       }

@@ -7,7 +7,7 @@ export function JobCard({ job, onCancel, onDismiss }: { job: OpenJob; onCancel: 
   const isOver = lost || (state !== "queued" && state !== "running");
   const share = progress ? progress.tokens / progress.length : 0;
   return (
-    <section class="job" aria-label={prompt} aria-busy={!isOver}>
+    <section class={isOver ? "job over" : "job"} aria-label={prompt} aria-busy={!isOver}>
       <p class="title">
         <q>{prompt}</q> <span class="state">{toldOf(job)}</span>
         {isOver ? (
