@@ -11,8 +11,8 @@ export const calibration = z.object({
   /** One in twenty scored lower. */
   low: z.number(),
   median: z.number(),
-  /** One in fifty has a lower `Gpt.agreement`, where the model has a memory. */
-  agreement: z.number().exactOptional(),
+  /** Where the model has a memory: one in fifty has a lower `Gpt.agreement`, and one in four scored lower. */
+  memory: z.object({ agreement: z.number(), score: z.number() }).exactOptional(),
 });
 export type Calibration = z.infer<typeof calibration>;
 
@@ -27,7 +27,7 @@ export function calibrate(known: readonly Familiarity[]): Calibration {
     prompts: known.length,
     low: quantile(scores, 0.05),
     median: quantile(scores, 0.5),
-    ...(agreements.length > 0 && { agreement: quantile(agreements, 0.02) }),
+    ...(agreements.length > 0 && { memory: { agreement: quantile(agreements, 0.02), score: quantile(scores, 0.25) } }),
   };
 }
 
@@ -41,8 +41,9 @@ const RARE_PIECES = 3;
 
 /**
  * What to tell of a drawing of something that the model hardly knows; nothing where it does. With a memory it is the agreement
- * that decides, which says more than a score: photographs score lower than emoji, however well they are known. Words that the
- * vocabulary has to spell are named: with a CLIP of one's own these are the words it never saw.
+ * that decides, unless the drawing fits the words all the same; it says more than a score alone: photographs score lower than
+ * emoji, however well they are known. Words that the vocabulary has to spell are named: with a CLIP of one's own these are the
+ * words it never saw.
  */
 export function unfamiliar(
   prompt: string,
@@ -51,9 +52,9 @@ export function unfamiliar(
   tokenizer?: ClipTokenizer,
 ): string | undefined {
   const why =
-    agreement === undefined || known.agreement === undefined
+    agreement === undefined || known.memory === undefined
       ? lowScore(score, known)
-      : lowAgreement(agreement, known.agreement);
+      : lowAgreement({ score, agreement }, known.memory);
   if (why === undefined) return undefined;
   const words = prompt.split(/[^\p{L}\p{N}]+/u);
   // Each comes between a start and an end.
@@ -67,7 +68,10 @@ function lowScore(score: number, { low, median }: Calibration): string | undefin
   return `the best score is ${score.toFixed(2)}, of known prompts 19 in 20 score above ${low.toFixed(2)}, half above ${median.toFixed(2)}`;
 }
 
-function lowAgreement(agreement: number, low: number): string | undefined {
-  if (!(agreement < low)) return undefined;
-  return `the pictures that it finds for this have little in common (${agreement.toFixed(2)}; 49 in 50 known prompts reach ${low.toFixed(2)})`;
+function lowAgreement(
+  { score, agreement }: { score: number; agreement: number },
+  low: NonNullable<Calibration["memory"]>,
+): string | undefined {
+  if (!(agreement < low.agreement && score < low.score)) return undefined;
+  return `the pictures that it finds for this have little in common (${agreement.toFixed(2)}; 49 in 50 known prompts reach ${low.agreement.toFixed(2)})`;
 }
