@@ -26,7 +26,9 @@ const shown = (values) => {
   return `${mean.toFixed(digits)} ± ${(1.96 * Math.sqrt(variance / known.length)).toFixed(digits)}`;
 };
 
-const runs = [...new Set(readdirSync(folder).flatMap((file) => /^(.+?)(\.[a-z]+)?\.json$/.exec(file)?.[1] ?? []))].sort();
+const runs = [
+  ...new Set(readdirSync(folder).flatMap((file) => /^(.+?)(\.[a-z]+)?\.json$/.exec(file)?.[1] ?? [])),
+].sort();
 const rows = [...new Set(runs.map((run) => run.replace(/@\d+$/, "")))];
 const cells = rows.map((row) => {
   const seeds = runs.filter((run) => run.replace(/@\d+$/, "") === row);
