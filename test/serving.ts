@@ -32,11 +32,13 @@ export async function startServing(built: string, flags: readonly string[]): Pro
     url: /http:\S+/.exec(printed)?.[0] ?? "",
     printed: () => printed,
     stop: async (signal = "SIGTERM") => {
-      const exit = once(child, "exit");
-      child.kill(signal);
-      const [code] = await exit;
+      if (child.exitCode === null && child.signalCode === null) {
+        const exit = once(child, "exit");
+        child.kill(signal);
+        await exit;
+      }
       running.delete(child);
-      return typeof code === "number" ? code : null;
+      return child.exitCode;
     },
   };
 }

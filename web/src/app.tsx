@@ -71,50 +71,49 @@ export function App() {
         </nav>
         <ThemeSwitch />
       </header>
-      <main hidden={view !== "runs"}>
+      <main>
         <StatusBar server={server} />
         {view === "runs" && <RunsView />}
-      </main>
-      <main hidden={view !== "draw"}>
-        <StatusBar server={server} />
-        <PromptForm
-          settings={settings}
-          onChange={change}
-          onReset={() => setSettings({ ...defaults, prompt: settings.prompt, seed: newSeed() })}
-          onDraw={() => void draw()}
-          onPicture={(file) => void DropTarget.read(file, { onDropped: setDropped, onRefused: jobs.refuse })}
-          ready={server.state === "ready"}
-          refused={jobs.refused}
-          promptRef={prompt}
-        />
-        {dropped && (
-          <section class="dropped" aria-label="The picture that you brought">
-            <img src={dropped.url} alt={dropped.name} />
-            <p>{dropped.origin ? <>Drawn here from “{dropped.origin.prompt}”.</> : dropped.name}</p>
-            <div class="buttons">
-              {dropped.origin && (
-                <button type="button" onClick={() => dropped.origin && reuse({ origin: dropped.origin })}>
-                  Use its settings
-                </button>
-              )}
-              <button type="button" onClick={() => void vary(dropped.blob, dropped.name)}>
-                Draw like it
-              </button>
-              <button type="button" class="quiet" onClick={() => setDropped(undefined)}>
-                Put it away
-              </button>
-            </div>
-          </section>
-        )}
-        {jobs.open.map((job) => (
-          <JobCard
-            key={job.view.id}
-            job={job}
-            onCancel={() => void jobs.cancel(job.view.id)}
-            onDismiss={() => jobs.dismiss(job.view.id)}
+        <div class="draw" hidden={view !== "draw"}>
+          <PromptForm
+            settings={settings}
+            onChange={change}
+            onReset={() => setSettings({ ...defaults, prompt: settings.prompt, seed: newSeed() })}
+            onDraw={() => void draw()}
+            onPicture={(file) => void DropTarget.read(file, { onDropped: setDropped, onRefused: jobs.refuse })}
+            ready={server.state === "ready"}
+            refused={jobs.refused}
+            promptRef={prompt}
           />
-        ))}
-        <Gallery gallery={gallery} onOpen={setShown} />
+          {dropped && (
+            <section class="dropped" aria-label="The picture that you brought">
+              <img src={dropped.url} alt={dropped.name} />
+              <p>{dropped.origin ? <>Drawn here from “{dropped.origin.prompt}”.</> : dropped.name}</p>
+              <div class="buttons">
+                {dropped.origin && (
+                  <button type="button" onClick={() => dropped.origin && reuse({ origin: dropped.origin })}>
+                    Use its settings
+                  </button>
+                )}
+                <button type="button" onClick={() => void vary(dropped.blob, dropped.name)}>
+                  Draw like it
+                </button>
+                <button type="button" class="quiet" onClick={() => setDropped(undefined)}>
+                  Put it away
+                </button>
+              </div>
+            </section>
+          )}
+          {jobs.open.map((job) => (
+            <JobCard
+              key={job.view.id}
+              job={job}
+              onCancel={() => void jobs.cancel(job.view.id)}
+              onDismiss={() => jobs.dismiss(job.view.id)}
+            />
+          ))}
+          <Gallery gallery={gallery} onOpen={setShown} />
+        </div>
       </main>
       {shown && (
         <PictureDialog
