@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { jsonAnswer } from "./bodies.ts";
 import type { Routes } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 
@@ -16,9 +17,9 @@ export const healthRoutes: Routes = (api, studio) => {
       path: "/healthz",
       summary: "Whether the server is well: 503 where the model could not be loaded",
       responses: {
-        200: { description: "It is", content: { "application/json": { schema: health } } },
+        200: jsonAnswer("It is", health),
         ...errorResponses,
-        503: { description: "It is not", content: { "application/json": { schema: health } } },
+        503: jsonAnswer("It is not", health),
       },
     }),
     (c) => {

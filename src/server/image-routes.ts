@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { streamSSE } from "hono/streaming";
+import { formBody, jsonBody } from "./bodies.ts";
 import type { Routes } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 import { generatedImages, streamImages } from "./images.ts";
@@ -24,7 +25,7 @@ export const imageRoutes: Routes = (api, studio) => {
       method: "post",
       path: "/v1/images/generations",
       summary: "Draw a sentence",
-      request: { body: { required: true, content: { "application/json": { schema: generationRequest } } } },
+      request: { body: jsonBody(generationRequest) },
       responses: images,
     }),
     async (c) => {
@@ -42,7 +43,7 @@ export const imageRoutes: Routes = (api, studio) => {
       method: "post",
       path: "/v1/images/variations",
       summary: "Draw pictures like a picture",
-      request: { body: { required: true, content: { "multipart/form-data": { schema: variationRequest } } } },
+      request: { body: formBody(variationRequest) },
       responses: images,
     }),
     async (c) => {

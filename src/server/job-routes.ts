@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { streamSSE } from "hono/streaming";
 import { ApiError } from "./api-error.ts";
+import { formBody, jsonAnswer, jsonBody, listAnswer } from "./bodies.ts";
 import type { Routes } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 import { describedJob } from "./descriptions.ts";
@@ -12,7 +13,7 @@ import { readUpload } from "./uploads.ts";
 
 const params = z.object({ id: z.string().max(64) });
 const answer = {
-  200: { description: "The job", content: { "application/json": { schema: jobSchema } } },
+  200: jsonAnswer("The job", jobSchema),
   ...errorResponses,
 };
 
@@ -23,7 +24,7 @@ export const jobRoutes: Routes = (api, studio) => {
       method: "post",
       path: "/v1/jobs",
       summary: "Have a sentence drawn",
-      request: { body: { required: true, content: { "application/json": { schema: generationRequest } } } },
+      request: { body: jsonBody(generationRequest) },
       responses: answer,
     }),
     async (c) => {
@@ -37,7 +38,7 @@ export const jobRoutes: Routes = (api, studio) => {
       method: "post",
       path: "/v1/jobs/variations",
       summary: "Have pictures like a picture drawn",
-      request: { body: { required: true, content: { "multipart/form-data": { schema: jobVariationRequest } } } },
+      request: { body: formBody(jobVariationRequest) },
       responses: answer,
     }),
     async (c) => {
@@ -53,12 +54,7 @@ export const jobRoutes: Routes = (api, studio) => {
       summary: "The jobs that are known, the newest first",
       request: { query: z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) }) },
       responses: {
-        200: {
-          description: "The jobs",
-          content: {
-            "application/json": { schema: z.object({ object: z.literal("list"), data: z.array(jobSchema) }) },
-          },
-        },
+        200: listAnswer("The jobs", jobSchema),
         ...errorResponses,
       },
     }),

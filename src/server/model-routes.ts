@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApiError } from "./api-error.ts";
+import { jsonAnswer, listAnswer } from "./bodies.ts";
 import type { Routes } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 import { modelInfo } from "./schemas.ts";
@@ -25,12 +26,7 @@ export const modelRoutes: Routes = (api, studio) => {
       path: "/v1/models",
       summary: "The model that is served",
       responses: {
-        200: {
-          description: "A list of one",
-          content: {
-            "application/json": { schema: z.object({ object: z.literal("list"), data: z.array(modelInfo) }) },
-          },
-        },
+        200: listAnswer("A list of one", modelInfo),
         ...errorResponses,
       },
     }),
@@ -44,7 +40,7 @@ export const modelRoutes: Routes = (api, studio) => {
       summary: "The model of this name",
       request: { params: z.object({ model: z.string() }) },
       responses: {
-        200: { description: "What is known of it", content: { "application/json": { schema: modelInfo } } },
+        200: jsonAnswer("What is known of it", modelInfo),
         ...errorResponses,
       },
     }),

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { commandOf } from "../generate/command-line.ts";
 import { pictureOrigin } from "../generate/picture-origin.ts";
 import { readPngText } from "../io/png-text.ts";
+import { jsonAnswer } from "./bodies.ts";
 import type { Routes } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 import { readUpload } from "./uploads.ts";
@@ -28,7 +29,7 @@ export const pictureRoutes: Routes = (api) => {
         },
       },
       responses: {
-        200: { description: "What it tells", content: { "application/json": { schema: inspected } } },
+        200: jsonAnswer("What it tells", inspected),
         ...errorResponses,
       },
     }),

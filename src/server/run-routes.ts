@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { ApiError } from "./api-error.ts";
+import { jsonAnswer, listAnswer } from "./bodies.ts";
 import type { Api } from "./context.ts";
 import { errorResponses } from "./error-responses.ts";
 import type { Runs } from "./runs.ts";
@@ -15,10 +16,7 @@ export function runRoutes(api: Api, runs: Runs): void {
       path: "/v1/runs",
       summary: "Training runs, the one that changed last first",
       responses: {
-        200: {
-          description: "The runs",
-          content: { "application/json": { schema: z.object({ object: z.literal("list"), data: z.array(runInfo) }) } },
-        },
+        200: listAnswer("The runs", runInfo),
         ...errorResponses,
       },
     }),
@@ -32,7 +30,7 @@ export function runRoutes(api: Api, runs: Runs): void {
       summary: "A run: how far it is, its configuration, its sample grids",
       request: { params },
       responses: {
-        200: { description: "The run", content: { "application/json": { schema: runDetails } } },
+        200: jsonAnswer("The run", runDetails),
         ...errorResponses,
       },
     }),
@@ -49,7 +47,7 @@ export function runRoutes(api: Api, runs: Runs): void {
       summary: "What a run has measured, by steps",
       request: { params, query: z.object({ points: z.coerce.number().int().min(10).max(5000).default(1000) }) },
       responses: {
-        200: { description: "The figures", content: { "application/json": { schema: runMetrics } } },
+        200: jsonAnswer("The figures", runMetrics),
         ...errorResponses,
       },
     }),

@@ -15,6 +15,13 @@ export type PromptFormProps = {
   promptRef: RefObject<HTMLTextAreaElement | null>;
 };
 
+/** How tokens are drawn. */
+const SAMPLING = [
+  { name: "temperature", label: "Temperature", title: "Below 1 is safer, above 1 is wilder", max: 10, step: 0.05 },
+  { name: "topP", label: "Top-p", title: "Only the likeliest tokens that together reach this", max: 1, step: 0.01 },
+  { name: "guidance", label: "Guidance", title: "How much more the words count; 1 is off", max: 20, step: 0.1 },
+] as const;
+
 /** What to draw, and how. Ctrl+Enter draws. */
 export function PromptForm(props: PromptFormProps) {
   const { settings, onChange, onReset, onDraw, onPicture, ready, refused, promptRef } = props;
@@ -126,24 +133,15 @@ export function PromptForm(props: PromptFormProps) {
       <details>
         <summary>How it is drawn</summary>
         <div class="row">
-          <NumberField
-            label="Temperature"
-            title="Below 1 is safer, above 1 is wilder"
-            value={settings.temperature}
-            min={0}
-            max={10}
-            step={0.05}
-            onChange={(temperature) => onChange({ temperature })}
-          />
-          <NumberField
-            label="Top-p"
-            title="Only the likeliest tokens that together reach this"
-            value={settings.topP}
-            min={0}
-            max={1}
-            step={0.01}
-            onChange={(topP) => onChange({ topP })}
-          />
+          {SAMPLING.map(({ name, ...field }) => (
+            <NumberField
+              key={name}
+              {...field}
+              min={0}
+              value={settings[name]}
+              onChange={(value) => onChange({ [name]: value })}
+            />
+          ))}
           <NumberField
             label="Top-k"
             title="Only the k likeliest tokens; empty takes all"
@@ -152,15 +150,6 @@ export function PromptForm(props: PromptFormProps) {
             max={1_000_000}
             optional
             onChange={(topK) => onChange({ topK })}
-          />
-          <NumberField
-            label="Guidance"
-            title="How much more the words count; 1 is off"
-            value={settings.guidance}
-            min={0}
-            max={20}
-            step={0.1}
-            onChange={(guidance) => onChange({ guidance })}
           />
           <button type="button" class="quiet" onClick={onReset}>
             As it was
