@@ -48,7 +48,6 @@ export function isRevision(text: string): boolean {
  * and that a terminal can show: parts with `/` between them, none of them empty, `.` or `..`.
  */
 export function isSafeFileName(name: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
-  if (name.length > MAX_FILE_NAME_LENGTH || /[\u0000-\u001f\u007f-\u009f\\]|^[A-Za-z]:/.test(name)) return false;
+  if (name.length > MAX_FILE_NAME_LENGTH || /[\p{Cc}\\]|^[A-Za-z]:/u.test(name)) return false;
   return name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 }
