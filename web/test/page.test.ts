@@ -59,8 +59,8 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
 
   test("a first visit: a sentence, rows that appear, pictures with their scores, and how to make one again", async () => {
     await page.getByText("Nothing has been drawn yet").waitFor();
-    // So few that they are computed as one is: these weights are random, and the last bit of a number can decide a token.
-    await page.getByLabel("of candidates").fill("4");
+    // So many that it takes a while.
+    await page.getByLabel("of candidates").fill("64");
     // How many candidates have been seen while they were drawn, however short that was.
     await page.evaluate(() => {
       const observer = new MutationObserver(() => {
@@ -69,13 +69,17 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
       });
       observer.observe(document.body, { childList: true, subtree: true });
     });
-    await draw("a red circle");
+    await draw("a blue star");
     await tiles().nth(3).waitFor();
     expect(await page.locator("body").getAttribute("data-seen")).toBe("4");
+    // So few that they are computed as one is: these weights are random, and the last bit of a number can decide a token.
+    await page.getByLabel("of candidates").fill("4");
+    await draw("a red circle");
+    await tiles().nth(7).waitFor();
     expect(await page.locator(".gallery .score").first().textContent()).toMatch(/^-?\d\.\d\d$/);
     await page.getByRole("status").filter({ hasText: "drawn, the best score is" }).waitFor({ state: "attached" });
     expect(await page.locator(".job").count()).toBe(0);
-    expect(readdirSync(gallery)).toHaveLength(4);
+    expect(readdirSync(gallery)).toHaveLength(8);
 
     await tiles().first().click();
     const command = (await page.locator(".command code").textContent()) ?? "";
@@ -84,7 +88,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     const seed = /--seed (\d+)/.exec(command)?.[1];
     expect(await page.getByLabel("Seed", { exact: true }).inputValue()).toBe(seed);
     await prompt().press("Control+Enter");
-    await tiles().nth(4).waitFor();
+    await tiles().nth(8).waitFor();
     // The same picture, byte for byte but for the time in its name.
     const [newest, ...others] = readdirSync(gallery).toSorted().toReversed();
     const bytes = readFileSync(join(gallery, newest ?? ""));
