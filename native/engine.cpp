@@ -124,6 +124,7 @@ static napi_value initialize(napi_env env, napi_value exports) {
     defineTensors(owned, exports);
     defineAutograd(owned, exports);
     defineSystem(owned, exports);
+    defineDistributed(owned, exports);
     return exports;
   } catch (...) {
     return throwAsJavaScript(env, "clip-gen native");

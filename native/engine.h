@@ -163,6 +163,7 @@ void defineOperators(Engine& engine, napi_value exports);
 void defineTensors(Engine& engine, napi_value exports);
 void defineAutograd(Engine& engine, napi_value exports);
 void defineSystem(Engine& engine, napi_value exports);
+void defineDistributed(Engine& engine, napi_value exports);
 
 // From now on large tensors take their memory from native/allocator.cpp.
 void keepFreedMemory();

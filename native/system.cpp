@@ -5,6 +5,8 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
+#include <cstdlib>
+
 #include "engine.h"
 #include "kernels/kernels.h"
 
@@ -106,6 +108,9 @@ napi_value synchronize(Engine& engine, const Arguments& arguments) {
   return undefined(engine.env);
 }
 
+// endProcess(code): for a thread that finds out that the others will wait for ever.
+napi_value endProcess(Engine& engine, const Arguments& arguments) { std::_Exit(static_cast<int>(toInt64(engine.env, arguments[0]))); }
+
 }  // namespace
 
 void defineSystem(Engine& engine, napi_value exports) {
@@ -125,4 +130,5 @@ void defineSystem(Engine& engine, napi_value exports) {
   engine.define(exports, "configuration", configuration);
   engine.define(exports, "cudaDevices", cudaDevices);
   engine.define(exports, "synchronize", synchronize);
+  engine.define(exports, "endProcess", endProcess);
 }

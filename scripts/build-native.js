@@ -101,8 +101,22 @@ function compilerFlags(libtorch, version) {
     // libtorch itself has loaded, since two of them would keep two sets of threads waiting on the same cores.
     "-fopenmp",
     `-D_GLIBCXX_USE_CXX11_ABI=${newAbi ? 1 : 0}`,
+    ...distributedFlags(libtorch),
     ...[napi, ...libtorch.includes].flatMap((folder) => ["-isystem", folder]),
   ];
+}
+
+// What c10d of this libtorch can do: Gloo on CPUs, and NCCL where its header is at hand.
+function distributedFlags(libtorch) {
+  const has = (library, name) =>
+    existsSync(join(libtorch.lib, library)) && readFileSync(join(libtorch.lib, library)).includes(name);
+  if (!has("libtorch_cpu.so", "ProcessGroupGloo")) return [];
+  const flags = ["-DCLIP_GEN_GLOO", "-DUSE_C10D_GLOO", "-isystem", join(native, "declarations")];
+  const nccl = [...libtorch.includes, join(libtorch.folder, "../nvidia/nccl/include"), "/usr/include"].find((folder) =>
+    existsSync(join(folder, "nccl.h")),
+  );
+  if (!nccl || !has("libtorch_cuda.so", "ProcessGroupNCCL")) return flags;
+  return [...flags, "-DCLIP_GEN_NCCL", "-DUSE_C10D_NCCL", "-isystem", nccl];
 }
 
 // From the plainest to the newest: the last one that the CPU can run is taken, when the add-on is loaded.
@@ -200,8 +214,9 @@ async function build(output) {
   console.log(`clip-gen: libtorch ${version} from ${libtorch.source} (${libtorch.lib})`);
   const start = Date.now();
   if (fresh) for (const name of readdirSync(objects)) rmSync(join(objects, name));
-  const compiled = await compile(flags, objects);
+  // Before: what was compiled until an error came need not be compiled again.
   writeFileSync(stamp, settings);
+  const compiled = await compile(flags, objects);
   if (!compiled.changed && existsSync(output) && statSync(output).mtimeMs > newest(compiled.objects)) {
     console.log("clip-gen: the native add-on is up to date");
     return;

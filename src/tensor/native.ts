@@ -66,6 +66,37 @@ export type Native = {
   configuration(): string;
   cudaDevices(): number;
   synchronize(device: string): void;
+  /** Ends the process at once, from any thread, whatever the others are doing. */
+  endProcess(code: number): never;
+} & Partial<NativeGroup>;
+
+/** c10d (`native/distributed.cpp`): all of it, or none where libtorch was built without. */
+export type NativeGroup = {
+  /** gloo, and nccl where the add-on was built with it. */
+  groupBackends(): string[];
+  joinGroup(
+    backend: string,
+    rank: number,
+    size: number,
+    host: string,
+    port: number,
+    serves: boolean,
+    address: string,
+    prefix: string,
+    joinMs: number,
+    waitMs: number,
+  ): void;
+  leaveGroup(): void;
+  groupSet(key: string, text: string): void;
+  groupGet(key: string): string;
+  allReduce(tensor: Handle, operation: "sum" | "max"): void;
+  broadcast(tensor: Handle): void;
+  gatherRows(tensor: Handle): Handle;
+  sumOverProcesses(tensor: Handle): Handle;
+  averageGradients(parameters: readonly Handle[], bucketBytes: number): number;
+  watchGradients(average: number): void;
+  finishGradients(average: number): void;
+  forgetGradients(average: number): void;
 };
 
 /** The add-on is missing or does not load; the message says what to do. */
