@@ -4,6 +4,7 @@ import { adam_, gradNorm } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { StateDict } from "../nn/module.ts";
+import { StepError } from "./step-error.ts";
 
 export type AdamOptions = {
   /** Decay rates of the first and second moment. */
@@ -53,9 +54,9 @@ export class Adam {
   /**
    * One update with the gradients that are there; parameters without one stay as they are. Returns the common L2 norm of
    * the gradients; where it exceeds `maxNorm`, they count as if scaled down to that (Pascanu et al. 2013).
+   * @throws StepError, and changes nothing, when a gradient is not finite
    */
   step(lr: number, { maxNorm = 0 }: { maxNorm?: number } = {}): number {
-    this.#step += 1;
     return tidy(() => {
       const slots = this.#slots.flatMap((slot) => {
         const { grad } = slot.parameter;
@@ -63,6 +64,8 @@ export class Adam {
       });
       const grads = slots.map(({ grad }) => grad);
       const norm = gradNorm(grads).item();
+      if (!Number.isFinite(norm)) throw new StepError(whatIsWrong(slots));
+      this.#step += 1;
       adam_(
         slots.map(({ parameter }) => parameter),
         grads,
@@ -116,6 +119,14 @@ export class Adam {
       v.dispose();
     }
   }
+}
+
+/** Names the gradients that are not finite; of many, the first and how many more. */
+function whatIsWrong(slots: readonly { name: string; grad: Tensor }[]): string {
+  const wrong = slots.filter(({ grad }) => !Number.isFinite(grad.to("float32").abs().amax().item()));
+  const [first, ...others] = wrong.map(({ name }) => name);
+  if (first === undefined) return "the gradients are finite, but their norm is not";
+  return `the gradient of ${first} is not finite${others.length > 0 ? `, nor are those of ${others.length} others` : ""}`;
 }
 
 /** Matrices and kernels decay; biases, norms and embeddings do not (minGPT, HFAiLab/clip-gen). */

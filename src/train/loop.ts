@@ -1,5 +1,9 @@
-import type { Device } from "../tensor/tensor.ts";
-import { RunFolder, type Metrics, type Stateful } from "./run-folder.ts";
+import { anyProcess, broadcastInPlace, group, isFirst, meansOverProcesses } from "../distributed/group.ts";
+import { StepError } from "../optim/step-error.ts";
+import { tidy } from "../tensor/scope.ts";
+import { Tensor, type Device } from "../tensor/tensor.ts";
+import type { Place, Stateful } from "./checkpoints.ts";
+import { RunFolder, type Metrics } from "./run-folder.ts";
 
 /** A picture for `samples/`. */
 export type Sample = { name: string; png: Uint8Array; width: number; height: number };
@@ -11,10 +15,18 @@ export type Stage = {
   readonly device: Device;
   /** Everything that changes from step to step. */
   readonly parts: Record<string, Stateful>;
-  /** Does step number `step` (from 0) and gives its numbers; `loss`, `lr` and `grad_norm` among them. */
-  step(step: number): Metrics;
+  /**
+   * Does step number `step` (from 0) and gives its numbers; `loss`, `lr` and `grad_norm` among them.
+   * @param position which batch, and which random numbers; by default those that have the step's number
+   * @throws StepError, with nothing applied, when the numbers go wrong
+   */
+  step(step: number, position?: number): Metrics;
   /** Pictures that show how far the training is; with fixed seeds, so that they can be compared. */
   samples?(step: number): Promise<Sample[]>;
+  /** How good a step was, to find the best checkpoint by: the less, the better. Default: its loss. */
+  badness?(metrics: Metrics): number;
+  /** Names of the pictures in a batch, to tell what went wrong. */
+  batchNames?(position: number): string[];
 };
 
 export type LoopOptions = {
@@ -26,9 +38,13 @@ export type LoopOptions = {
   sampleEvery: number;
   checkpointEvery: number;
   keepCheckpoints: number;
+  /** How often the run may go back to one checkpoint when its numbers go wrong. Default 0. */
+  retries?: number;
   /** Told of every step. */
   onProgress?: (progress: Progress) => void;
-  /** When it is aborted, the run is saved and the loop ends. */
+  /** Told of what is out of the ordinary: a damaged checkpoint, a run that goes back. */
+  onNotice?: (text: string) => unknown;
+  /** When it is aborted, in any of the processes, the run is saved and the loop ends. */
   signal?: AbortSignal | undefined;
 };
 
@@ -44,64 +60,128 @@ export type Progress = {
 
 /** The rate is that of the last steps: the first ones, in which libtorch plans its kernels, do not count for long. */
 const RATE_STEPS = 50;
+/** Of a batch that went wrong, so many pictures are named. */
+const NAMED = 5;
 
 /**
  * Runs a stage to its last step: logs, samples, saves, goes on where it stopped. 100 steps give the same weights as
  * 50, a stop, and 50. Returns how many steps are done: fewer than asked when the signal was aborted.
- * @throws Error when the loss or the gradient is no longer finite; the last checkpoint stays
+ * Of several processes the first one has the folder, and the others take from it what they go on with.
+ * @throws Error when the numbers go wrong more often than `retries` allows; the last checkpoint stays
  */
 export async function runStage(stage: Stage, options: LoopOptions): Promise<number> {
-  const run = options.resume
-    ? RunFolder.resume(options.folder, options.config)
-    : RunFolder.create(options.folder, options.config);
-  const save = (step: number): Promise<void> =>
-    run.save(step, stage.parts, { device: stage.device, keep: options.keepCheckpoints });
+  const run = isFirst() ? openFolder(options) : undefined;
+  const times: number[] = [performance.now()];
   try {
-    let step = options.resume ? run.restore(stage.parts, stage) : 0;
+    let at = goOn(stage, run, options);
+    run?.note(`${stage.name}: from step ${at.step} to ${options.steps}${processes()}`);
+    let [saved, badness, returns] = [at.step, new Mean(), 0];
+    const save = async (): Promise<void> => {
+      await run?.save({ ...at, badness: badness.value }, stage.parts, { keep: options.keepCheckpoints });
+      [saved, badness, returns] = [at.step, new Mean(), 0];
+    };
     // Saving before the first step finds a full disk now, and not after an hour.
-    if (step === 0) await save(0);
-    let saved = step;
-    const times: number[] = [performance.now()];
-    while (step < options.steps && !options.signal?.aborted) {
-      const metrics = stage.step(step);
-      // A step with a finite loss can already have spoilt the weights: its gradient must not reach a checkpoint either.
-      for (const [name, value] of Object.entries({
-        loss: metrics["loss"],
-        "gradient norm": metrics["grad_norm"] ?? 0,
-      })) {
-        if (Number.isFinite(value)) continue;
-        throw new Error(
-          `the ${name} of step ${step} is ${value}; the last good state is checkpoint ${saved} in ${run.path}. ` +
-            "A smaller learning rate, or float32, usually helps",
-        );
+    if (at.step === 0) await save();
+    while (at.step < options.steps && !anyProcess(options.signal?.aborted ?? false, stage.device)) {
+      const { step, position } = at;
+      let metrics: Metrics;
+      try {
+        metrics = meansOverProcesses(stage.step(step, position), stage.device);
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error;
+        const wrong = `step ${step} went wrong: ${error.message}${batchOf(stage, position)}`;
+        if (returns === (options.retries ?? 0)) throw new Error(givenUp(wrong, saved, returns), { cause: error });
+        returns += 1;
+        const { step: back } = goOn(stage, run, { ...options, resume: true });
+        at = { step: back, position: position + 1 };
+        const notice = `${wrong}; back to checkpoint ${back}, and on with other pictures`;
+        run?.note(notice);
+        options.onNotice?.(notice);
+        continue;
       }
-      run.log(step, metrics);
-      step += 1;
+      run?.log(step, metrics);
+      badness.add(stage.badness?.(metrics) ?? metrics["loss"] ?? Number.NaN);
+      at = { step: step + 1, position: position + 1 };
       times.push(performance.now());
       if (times.length > RATE_STEPS) times.shift();
       options.onProgress?.({
         stage: stage.name,
-        step,
+        step: at.step,
         steps: options.steps,
         metrics,
-        ...rates(times, stage, options, step),
+        ...rates(times, stage, options, at.step),
       });
-      const last = step === options.steps;
-      if (stage.samples && (last || step % options.sampleEvery === 0)) {
-        for (const sample of await stage.samples(step)) run.image(sample.name, step, sample);
+      const last = at.step === options.steps;
+      if (run && stage.samples && (last || at.step % options.sampleEvery === 0)) {
+        for (const sample of await stage.samples(at.step)) run.image(sample.name, at.step, sample);
       }
-      if (step % options.checkpointEvery === 0) {
-        await save(step);
-        saved = step;
-      }
+      if (at.step % options.checkpointEvery === 0) await save();
       // Lets signals in.
       await new Promise((resume) => setImmediate(resume));
     }
-    if (saved !== step) await save(step);
-    return step;
+    if (saved !== at.step) await save();
+    run?.note(at.step === options.steps ? "finished" : `stopped after step ${at.step}`);
+    return at.step;
+  } catch (error) {
+    run?.note(error instanceof Error ? error.message : String(error));
+    throw error;
   } finally {
-    run.close();
+    run?.close();
   }
+}
+
+function openFolder({ folder, config, resume }: LoopOptions): RunFolder {
+  return resume ? RunFolder.resume(folder, config) : RunFolder.create(folder, config);
+}
+
+/** Everything as the newest checkpoint has it, or as it begins. */
+function goOn(stage: Stage, run: RunFolder | undefined, { resume, onNotice }: LoopOptions): Place {
+  const found = resume ? run?.restore(stage.parts, onNotice) : undefined;
+  if (group().size === 1) return found ?? { step: 0, position: 0 };
+  return tidy(() => {
+    for (const part of Object.values(stage.parts)) {
+      const state = part.stateDict();
+      for (const tensor of state.values()) broadcastInPlace(tensor, stage.device);
+      part.loadStateDict(state);
+    }
+    const place = Tensor.from([found?.step ?? 0, found?.position ?? 0], [2], "int64");
+    broadcastInPlace(place, stage.device);
+    const [step = 0, position = 0] = place.toNumbers();
+    return { step, position };
+  });
+}
+
+/** A mean of numbers as they come. */
+class Mean {
+  #sum = 0;
+  #count = 0;
+
+  add(value: number): void {
+    this.#sum += value;
+    this.#count += 1;
+  }
+
+  /** Undefined as long as there is nothing to take it of. */
+  get value(): number | undefined {
+    return this.#count === 0 ? undefined : this.#sum / this.#count;
+  }
+}
+
+function processes(): string {
+  const { size } = group();
+  return size === 1 ? "" : `, ${size} processes`;
+}
+
+function batchOf(stage: Stage, position: number): string {
+  const names = stage.batchNames?.(position) ?? [];
+  if (names.length === 0) return "";
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return ` (batch ${position}: ${names.slice(0, NAMED).join(", ")}${more})`;
+}
+
+function givenUp(wrong: string, saved: number, returns: number): string {
+  const before = returns === 0 ? "" : `, after going back ${returns} times`;
+  return `${wrong}${before}. The last good state is checkpoint ${saved}. A smaller learning rate, or float32, usually helps`;
 }
 
 function rates(

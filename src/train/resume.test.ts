@@ -4,8 +4,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { tinyStages, type TinyStage } from "../../test/tiny-stages.ts";
 import { bytesOf, temporaryFolder, tinyEncoded } from "../../test/tiny.ts";
 import { toDisk } from "../config.ts";
+import { Adam } from "../optim/adam.ts";
+import { StepError } from "../optim/step-error.ts";
 import { setThreadCount } from "../tensor/engine.ts";
+import { Parameter } from "../tensor/parameter.ts";
 import { tidy } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { LossGuard } from "./guard.ts";
 import { runStage, type LoopOptions, type Stage } from "./loop.ts";
 import { RunFolder } from "./run-folder.ts";
 
@@ -165,8 +170,9 @@ describe.each(names)("training %s", (name) => {
         return stage.step(step);
       },
     };
-    const message = `the loss of step 7 is NaN; the last good state is checkpoint 5 in ${path}`;
+    const message = /^step 7 went wrong: the loss is NaN \(batch 7: .+\)\. The last good state is checkpoint 5\./;
     await expect(run(spoilt, tiny, { folder: path })).rejects.toThrow(message);
+    expect(readFileSync(join(path, "log.txt"), "utf8")).toMatch("step 7 went wrong: the loss is NaN");
     expect(metricsOf(path)).toHaveLength(7);
     expect(checkpointsOf(path).at(-1)).toBe("step-0000005");
     const later = tiny.make(99);
@@ -186,17 +192,63 @@ describe("the loop", () => {
     expect(metricsOf(path)).toEqual(metrics);
   });
 
-  test("a gradient that is no number never reaches a checkpoint", async () => {
+  test("a gradient that is no number is named, and the step is not taken", async () => {
+    const weights = new Map(["a", "b", "c"].map((name) => [name, new Parameter(Tensor.from([1, 2]))]));
+    const optimizer = new Adam(weights);
+    for (const [name, parameter] of weights) parameter.grad = Tensor.from([1, name === "a" ? 1 : Number.NaN]);
+    expect(() => optimizer.step(1)).toThrow(
+      new StepError("the gradient of b is not finite, nor are those of 1 others"),
+    );
+    expect(Array.from(weights.values(), (parameter) => parameter.toNumbers())).toEqual([
+      [1, 2],
+      [1, 2],
+      [1, 2],
+    ]);
+    expect(optimizer.stateDict().get("step")?.item()).toBe(0);
+  });
+
+  test("a loss that explodes is seen before its step", () => {
+    const guard = new LossGuard({ explode: 100 });
+    guard.check(1000);
+    for (let i = 0; i < 30; i += 1) guard.check(1 + i / 100);
+    guard.check(50);
+    expect(() => guard.check(-200)).toThrow("the loss is -200.0, after a median of 1.160");
+    expect(() => new LossGuard({ explode: 0 }).check(Infinity)).toThrow("the loss is Infinity");
+  });
+
+  test("a run whose numbers go wrong goes back, and on with other pictures", async () => {
     const path = newFolder();
     const stage = tiny.make(1);
+    const taken: [step: number, position: number | undefined][] = [];
+    const notices: string[] = [];
     const spoilt: Stage = {
       ...stage,
-      step: (step) => ({ ...stage.step(step), ...(step === 4 && { grad_norm: Infinity }) }),
+      step: (step, position) => {
+        taken.push([step, position]);
+        if (position === 7) throw new StepError("the loss is NaN");
+        return stage.step(step, position);
+      },
     };
-    await expect(run(spoilt, tiny, { folder: path })).rejects.toThrow(
-      "the gradient norm of step 4 is Infinity; the last good state is checkpoint 0",
-    );
-    expect(checkpointsOf(path)).toEqual(["step-0000000"]);
+    const onNotice = (text: string): unknown => notices.push(text);
+    expect(await run(spoilt, tiny, { folder: path, retries: 1, onNotice })).toBe(STEPS);
+    expect(taken.slice(5, 10)).toEqual([
+      [5, 5],
+      [6, 6],
+      [7, 7],
+      [5, 8],
+      [6, 9],
+    ]);
+    expect(notices).toEqual([expect.stringMatching(/^step 7 .*; back to checkpoint 5, and on with other pictures$/)]);
+    expect(metricsOf(path).map((line) => Object(line).step)).toEqual(Array.from({ length: STEPS }, (_, step) => step));
+    const state = JSON.parse(readFileSync(join(path, "checkpoints", "step-0000012", "state.json"), "utf8"));
+    expect(state).toMatchObject({ step: 12, position: 15 });
+    const always: Stage = {
+      ...stage,
+      step: () => {
+        throw new StepError("the loss is NaN");
+      },
+    };
+    await expect(run(always, tiny, { folder: newFolder(), retries: 2 })).rejects.toThrow("after going back 2 times");
   });
 
   test("a run that was stopped before its first step can be resumed", async () => {
@@ -244,42 +296,82 @@ describe("the loop", () => {
   });
 });
 
+const at = (step: number, badness?: number): { step: number; position: number; badness: number | undefined } => ({
+  step,
+  position: step,
+  badness,
+});
+
 describe("the folder of a run", () => {
   const stage = named("clip").make(1);
-  const options = { device: "cpu", keep: 1 } as const;
+  const options = { keep: 1 };
 
   test("the newest checkpoint is that of the highest step, with eight digits too", async () => {
     const folderOfRun = RunFolder.create(newFolder(), {});
-    await folderOfRun.save(9_999_999, stage.parts, options);
-    await folderOfRun.save(10_000_000, stage.parts, options);
-    expect(folderOfRun.latestCheckpoint()?.step).toBe(10_000_000);
+    await folderOfRun.save(at(9_999_999), stage.parts, options);
+    await folderOfRun.save(at(10_000_000), stage.parts, options);
+    expect(folderOfRun.restore(stage.parts)).toEqual({ step: 10_000_000, position: 10_000_000 });
     expect(checkpointsOf(folderOfRun.path)).toEqual(["step-10000000"]);
     folderOfRun.close();
   });
 
-  test("damaged files are named, and leftovers of a crash are no checkpoints", async () => {
+  test("the best checkpoint stays beside the newest ones", async () => {
+    const folderOfRun = RunFolder.create(newFolder(), {});
+    for (const [step, badness] of [
+      [1, 3],
+      [2, 1],
+      [3, 2],
+      [4, 5],
+    ] as const) {
+      await folderOfRun.save(at(step, badness), stage.parts, options);
+    }
+    expect(checkpointsOf(folderOfRun.path)).toEqual(["step-0000002", "step-0000004"]);
+    folderOfRun.close();
+  });
+
+  test("where the newest checkpoint is damaged, the last good one is taken, and that is told", async () => {
+    const folderOfRun = RunFolder.create(newFolder(), {});
+    for (const step of [1, 2, 3]) await folderOfRun.save(at(step), stage.parts, { keep: 3 });
+    const pathOf = (step: number, file: string): string =>
+      join(folderOfRun.path, "checkpoints", `step-000000${step}`, file);
+    const bytes = readFileSync(pathOf(3, "optimizer.safetensors"));
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+    writeFileSync(pathOf(3, "optimizer.safetensors"), bytes);
+    rmSync(pathOf(2, "model.safetensors"));
+    const notices: string[] = [];
+    expect(folderOfRun.restore(stage.parts, (text) => notices.push(text))).toEqual({ step: 1, position: 1 });
+    expect(notices).toEqual([
+      "checkpoint 3 is damaged (optimizer.safetensors has another checksum); going on from checkpoint 1",
+      "checkpoint 2 is damaged (model.safetensors is missing); going on from checkpoint 1",
+    ]);
+    expect(readFileSync(join(folderOfRun.path, "log.txt"), "utf8")).toContain(notices[0]);
+    folderOfRun.close();
+  });
+
+  test("damaged files are named, and leftovers of a crash go away", async () => {
     const folderOfRun = RunFolder.create(newFolder(), { lr: 1 });
-    await folderOfRun.save(3, stage.parts, options);
+    await folderOfRun.save(at(3), stage.parts, options);
     folderOfRun.close();
     const state = join(folderOfRun.path, "checkpoints", "step-0000003", "state.json");
     writeFileSync(join(folderOfRun.path, "checkpoints", ".tmp-1234"), "half");
-    expect(folderOfRun.latestCheckpoint()?.step).toBe(3);
+    RunFolder.resume(folderOfRun.path, { lr: 1 }).close();
+    expect(checkpointsOf(folderOfRun.path)).toEqual(["step-0000003"]);
     writeFileSync(state, '{"step":3');
-    expect(() => folderOfRun.restore(stage.parts, stage)).toThrow(`${state} is damaged`);
-    writeFileSync(state, '{"step":3}');
-    expect(() => folderOfRun.restore(stage.parts, stage)).toThrow(`${state} has no random_state`);
+    expect(() => folderOfRun.restore(stage.parts)).toThrow(/has no whole checkpoint .*state\.json is no JSON/);
+    writeFileSync(state, "{}");
+    expect(() => folderOfRun.restore(stage.parts)).toThrow("state.json: step: Invalid input");
     rmSync(join(folderOfRun.path, "checkpoints"), { recursive: true });
-    expect(folderOfRun.latestCheckpoint()).toBeUndefined();
+    expect(folderOfRun.restore(stage.parts)).toBeUndefined();
     writeFileSync(join(folderOfRun.path, "config.json"), "{");
-    expect(() => RunFolder.resume(folderOfRun.path, {})).toThrow("config.json is damaged");
+    expect(() => RunFolder.resume(folderOfRun.path, {})).toThrow("config.json is no JSON");
   });
 
   test("a checkpoint of other networks is refused", async () => {
     const folderOfRun = RunFolder.create(newFolder(), {});
-    await folderOfRun.save(1, stage.parts, options);
+    await folderOfRun.save(at(1), stage.parts, options);
     const { model } = named("gpt").make(1).parts;
     if (!model) throw new Error("the stage has no model");
-    expect(() => folderOfRun.restore({ model }, stage)).toThrow("these weights do not fit this Gpt");
+    expect(() => folderOfRun.restore({ model })).toThrow("these weights do not fit this Gpt");
     folderOfRun.close();
   });
 });

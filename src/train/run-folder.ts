@@ -1,35 +1,26 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
+import { writeFileAtomic } from "../io/atomic.ts";
+import { readJson } from "../io/json.ts";
 import { EventWriter } from "../io/tfevents.ts";
-import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
-import { randomState, setRandomState } from "../tensor/random.ts";
-import { tidy } from "../tensor/scope.ts";
-import type { Device, Tensor } from "../tensor/tensor.ts";
-
-/** Anything whose state a checkpoint holds: modules, optimizers, averages. */
-export type Stateful = {
-  stateDict(): Map<string, Tensor>;
-  loadStateDict(state: ReadonlyMap<string, Tensor>): unknown;
-};
+import { Checkpoints, checkpointName, type Place, type Stateful } from "./checkpoints.ts";
 
 /** Numbers of one step, by name. */
 export type Metrics = Record<string, number>;
 
-const CHECKPOINT = /^step-(\d{7,})$/;
-
 /**
- * The folder of one training run: `config.json`, `metrics.jsonl`, TensorBoard events, `samples/`, `checkpoints/`.
- * Checkpoints are written beside and renamed, so that a crash leaves the one before.
+ * The folder of one training run: `config.json`, `metrics.jsonl`, `log.txt`, TensorBoard events, `samples/`, `checkpoints/`.
  */
 export class RunFolder {
   readonly path: string;
   readonly #events: EventWriter;
   readonly #metrics: string;
+  readonly #checkpoints: Checkpoints;
 
   private constructor(path: string) {
     this.path = path;
     this.#metrics = join(path, "metrics.jsonl");
+    this.#checkpoints = new Checkpoints(join(path, "checkpoints"));
     this.#events = new EventWriter(path);
   }
 
@@ -47,17 +38,13 @@ export class RunFolder {
   static resume(path: string, config: unknown): RunFolder {
     const file = join(path, "config.json");
     if (!existsSync(file)) throw new Error(`${path} holds no run to go on with (config.json is missing)`);
-    const differing = differences(parseJson(file, readFileSync(file, "utf8")), config);
+    const differing = differences(readJson(file), config);
     if (differing.length > 0) {
       throw new Error(`${path} was started with other settings: ${differing.join("; ")}. Give the same ones to go on`);
     }
-    return new RunFolder(path);
-  }
-
-  /** The newest checkpoint's step and folder. */
-  latestCheckpoint(): { step: number; folder: string } | undefined {
-    const step = this.#checkpoints().at(-1);
-    return step === undefined ? undefined : { step, folder: this.#checkpoint(step) };
+    const run = new RunFolder(path);
+    run.#checkpoints.tidyUp();
+    return run;
   }
 
   /** Appends one line to `metrics.jsonl`, with the time in seconds since 1970, and one point a name to TensorBoard's events. */
@@ -72,60 +59,41 @@ export class RunFolder {
     this.#events.image(`samples/${name}`, image.png, { step, width: image.width, height: image.height });
   }
 
-  /** Saves everything that a later start needs to go on exactly; keeps the newest `keep` checkpoints. */
-  async save(step: number, parts: Record<string, Stateful>, options: { device: Device; keep: number }): Promise<void> {
-    const folder = this.#checkpoint(step);
-    const random = Buffer.from(randomState(options.device)).toString("base64");
-    await writeFolderAtomic(
-      folder,
-      (temporary) => {
-        tidy(() => {
-          for (const [name, part] of Object.entries(parts)) {
-            writeSafetensors(join(temporary, `${name}.safetensors`), part.stateDict());
-          }
-        });
-        writeFileAtomic(join(temporary, "state.json"), `${JSON.stringify({ step, random_state: random })}\n`);
-      },
-      { replace: true },
-    );
+  /** Saves everything that a later start needs to go on exactly; keeps the newest `keep` checkpoints, and the best. */
+  async save(
+    place: Place & { badness?: number | undefined },
+    parts: Record<string, Stateful>,
+    options: { keep: number },
+  ): Promise<void> {
+    await this.#checkpoints.save(place, parts, options);
     this.#events.flush();
-    for (const old of this.#checkpoints().slice(0, -options.keep)) rmSync(this.#checkpoint(old), { recursive: true });
   }
 
-  /** Puts everything back as it was at the newest checkpoint, and gives the step to go on with: 0 without one. */
-  restore(parts: Record<string, Stateful>, options: { device: Device }): number {
-    const latest = this.latestCheckpoint();
-    if (!latest) return 0;
-    const file = join(latest.folder, "state.json");
-    const state = parseJson(file, readFileSync(file, "utf8"));
-    if (!isRecord(state) || typeof state["random_state"] !== "string") throw new Error(`${file} has no random_state`);
-    tidy(() => {
-      for (const [name, part] of Object.entries(parts)) {
-        part.loadStateDict(readSafetensors(join(latest.folder, `${name}.safetensors`)));
-      }
-    });
-    setRandomState(Buffer.from(state["random_state"], "base64"), options.device);
-    this.#forgetAfter(latest.step);
-    this.#events.restart(latest.step);
-    return latest.step;
+  /**
+   * Puts everything back as it was at the newest checkpoint that is whole, and gives the place to go on from; nothing without
+   * one. Damaged ones are told.
+   * @throws Error when there are checkpoints, but no whole one
+   */
+  restore(parts: Record<string, Stateful>, onNotice?: (text: string) => unknown): Place | undefined {
+    const { place, damages } = this.#checkpoints.restore(parts);
+    if (!place) return undefined;
+    for (const damage of damages) {
+      const notice = `${damage}; going on from checkpoint ${place.step}`;
+      this.note(notice);
+      onNotice?.(notice);
+    }
+    this.#forgetAfter(place.step);
+    this.#events.restart(place.step);
+    return place;
+  }
+
+  /** Appends a line to `log.txt`, with the time: what happens between steps. */
+  note(text: string): void {
+    appendFileSync(join(this.path, "log.txt"), `${new Date().toISOString()} ${text}\n`);
   }
 
   close(): void {
     this.#events.close();
-  }
-
-  /** The steps of all checkpoints, the newest last. */
-  #checkpoints(): number[] {
-    const folder = join(this.path, "checkpoints");
-    if (!existsSync(folder)) return [];
-    // By number: as text, step 10,000,000 would come before step 9,999,999.
-    return readdirSync(folder)
-      .flatMap((name) => Number(CHECKPOINT.exec(name)?.[1] ?? []))
-      .sort((a, b) => a - b);
-  }
-
-  #checkpoint(step: number): string {
-    return join(this.path, "checkpoints", checkpointName(step));
   }
 
   /** Lines that were logged after the checkpoint will come again. */
@@ -145,16 +113,15 @@ export class RunFolder {
   }
 }
 
-function checkpointName(step: number): string {
-  return `step-${String(step).padStart(7, "0")}`;
-}
-
-/** Where two settings differ: `lr was 0.001, is 0.01`. How often to write and what to keep may change. */
+/** Where two settings differ: `lr was 0.001, is 0.01`. How often to write, what to keep, what to do when it goes wrong and where to compute may change. */
 function differences(saved: unknown, now: unknown, path = ""): string[] {
   if (isRecord(saved) && isRecord(now)) {
     const keys = new Set([...Object.keys(saved), ...Object.keys(now)]);
     return [...keys]
-      .filter((key) => !["sample_every", "checkpoint_every", "keep_checkpoints"].includes(key))
+      .filter(
+        (key) =>
+          !["sample_every", "checkpoint_every", "keep_checkpoints", "retries", "explode", "device"].includes(key),
+      )
       .flatMap((key) => differences(saved[key], now[key], path ? `${path}.${key}` : key));
   }
   const [before, after] = [JSON.stringify(saved), JSON.stringify(now)];

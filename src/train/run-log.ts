@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { median } from "./median.ts";
 
 /** A run whose last step is older is taken for stopped: a step takes less. */
 const STALE_MS = 10 * 60 * 1000;
 const READ_BYTES = 2 ** 20;
+/** So much of a log's end is shown. */
+const LOG_BYTES = 2 ** 16;
 
 const line = z.record(z.string(), z.union([z.number(), z.null()]));
 const config = z.looseObject({
@@ -49,6 +52,8 @@ export class RunLog {
   values = new Map<string, (number | null)[]>();
   changed = 0;
   samples: Sample[] = [];
+  /** What happened between steps, the newest last: starts, stops, damaged checkpoints, steps that went wrong. */
+  log: string[] = [];
   #offset = 0;
   #rest = "";
 
@@ -66,6 +71,7 @@ export class RunLog {
     if (size < this.#offset) this.#forget();
     if (size > this.#offset) await this.#read(file);
     this.samples = await samplesOf(this.folder);
+    this.log = await lastLines(join(this.folder, "log.txt"));
   }
 
   /** A resumed run cuts off what came after its checkpoint. */
@@ -137,8 +143,7 @@ export class RunLog {
   #secondsPerStep(): number | undefined {
     const times = (this.values.get("time") ?? []).slice(-50);
     const between = times.slice(1).flatMap((time, i) => (typeof time === "number" ? [time - (times[i] ?? time)] : []));
-    const sorted = between.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)];
+    return between.length > 0 ? median(between) : undefined;
   }
 
   /** At most so many rows: of more, each is the mean of some that follow one another. */
@@ -164,6 +169,20 @@ async function samplesOf(folder: string): Promise<Sample[]> {
       return name === undefined ? [] : [{ name, step: Number(step), file: join(folder, "samples", file) }];
     })
     .toSorted((a, b) => a.step - b.step || a.name.localeCompare(b.name));
+}
+
+async function lastLines(file: string): Promise<string[]> {
+  const handle = await open(file).catch(() => undefined);
+  if (!handle) return [];
+  try {
+    const { size } = await handle.stat();
+    const length = Math.min(size, LOG_BYTES);
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+    const lines = buffer.toString("utf8").trimEnd().split("\n");
+    return size > length ? lines.slice(1) : lines.filter((each) => each !== "");
+  } finally {
+    await handle.close();
+  }
 }
 
 function meanOf(values: readonly (number | null)[]): number | null {
