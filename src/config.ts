@@ -22,6 +22,19 @@ const common = z.object({
   flip: z.boolean().default(true).describe("mirror half of the pictures"),
   precision: z.enum(["auto", "float32", "bfloat16"]).default("auto"),
   device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
+  explode: z
+    .number()
+    .min(0)
+    .default(100)
+    .describe(
+      "how many times the median of the last losses a loss may be before its step counts as gone wrong; 0 is any",
+    ),
+  retries: z
+    .number()
+    .int()
+    .min(0)
+    .default(3)
+    .describe("how often a run whose numbers go wrong goes back to its newest checkpoint and on in another order"),
   sampleEvery: count.default(500).describe("steps between sample grids"),
   checkpointEvery: count.default(500).describe("steps between checkpoints"),
   keepCheckpoints: count.default(2),

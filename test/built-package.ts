@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -28,6 +28,8 @@ export function buildPackage(name: string, { page = false }: { page?: boolean } 
     ];
     execFileSync(process.execPath, [vite, ...flags], { cwd: root });
   }
-  for (const part of ["package.json", "bin", "assets", "native"]) symlinkSync(join(root, part), join(folder, part));
+  for (const part of ["package.json", "assets", "native"]) symlinkSync(join(root, part), join(folder, part));
+  // A link would lead to what was built beside its target.
+  cpSync(join(root, "bin"), join(folder, "bin"), { recursive: true });
   return folder;
 }

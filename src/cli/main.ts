@@ -12,6 +12,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { generateCommand, varyCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
 import { journeyCommand } from "./journey.ts";
+import { launchCommand } from "./launch.ts";
 import { embedCommand, reconstructCommand, tokenizeCommand } from "./parts.ts";
 import { reportCommand } from "./report.ts";
 import { serveCommand } from "./serve.ts";
@@ -35,6 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   trainClipCommand(train);
   trainVqganCommand(train);
   trainGptCommand(train);
+  launchCommand(program);
   encodeCommand(program);
   generateCommand(program);
   varyCommand(program);

@@ -21,12 +21,14 @@ test("a run becomes one page with its curves, grids and settings, and nothing is
   writeFileSync(join(run, "metrics.jsonl"), `${lines.join("\n")}\n`);
   for (let step = 0; step < 9; step += 1)
     writeFileSync(join(run, `samples/drawn-step-000000${step}.png`), `grid ${step}`);
+  writeFileSync(join(run, "log.txt"), "step 7 went wrong & back\n");
   await report(run);
   expect(error).toEqual([]);
   expect(log.join()).toContain(join(run, "report.html"));
   const page = readFileSync(join(run, "report.html"), "utf8");
   expect(page).toContain("<h1>a &lt;run&gt;</h1>");
   expect(page).toContain("gpt, finished, 500 steps of 500");
+  expect(page).toContain("<pre>step 7 went wrong &amp; back</pre>");
   expect(page).not.toMatch(/<script|https?:\/\//);
   expect(page.match(/<polyline points="([^"]+)"/)?.[1]?.split(" ").length).toBeLessThanOrEqual(300);
   const grids = Array.from(page.matchAll(/base64,([^"]+)"/g), ([, base64 = ""]) =>

@@ -8,6 +8,7 @@ import { trainGenerator } from "../train/generator.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { countPrinter, progressPrinter } from "./progress.ts";
+import { requireOneProcess } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { gptPreset, vqganPreset } from "./presets.ts";
 import { loadPictures, namedPictures } from "./training.ts";
@@ -15,6 +16,7 @@ import type { TrainAllFlags } from "./train-all.ts";
 
 /** Trains VQGAN and GPT on folders of pictures, with a CLIP that is given, into one model folder. */
 export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags): Promise<void> {
+  requireOneProcess("train");
   if (existsSync(join(flags.output, "model.json"))) {
     throw new UserError(`${flags.output} already holds a finished model; choose another --output`);
   }

@@ -1,4 +1,4 @@
-import { clipTraining, toDisk } from "../config.ts";
+import { clipTraining, toDisk, type ClipTraining } from "../config.ts";
 import type { PictureSet } from "../data/pictures.ts";
 import { trainBpe } from "../io/tokenizers/train-bpe.ts";
 import { Clip } from "../models/clip.ts";
@@ -7,14 +7,20 @@ import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { clipStage } from "../train/clip.ts";
 import { clipTextStage } from "../train/clip-text.ts";
+import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
 import { captionedScenes, loadPictures, namedPictures, runTraining, sceneConfig } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
-export async function runTrainClip(paths: string[], flags: TrainClipFlags & Record<string, unknown>): Promise<void> {
-  const config = readSettings(clipTraining, flags);
+type Flags = TrainClipFlags & Record<string, unknown>;
+
+export async function runTrainClip(paths: string[], flags: Flags): Promise<void> {
+  await withProcesses(readSettings(clipTraining, flags), (config) => train(paths, flags, config));
+}
+
+async function train(paths: string[], flags: Flags, config: ClipTraining): Promise<void> {
   if (config.lockImage && flags.initFrom === undefined) {
     throw new UserError("--lock-image needs --init-from: the CLIP whose picture tower stays as it is");
   }

@@ -1,4 +1,4 @@
-import { gptObjectives, gptTraining, toDisk } from "../config.ts";
+import { gptObjectives, gptTraining, toDisk, type GptTraining } from "../config.ts";
 import { readEncoded } from "../data/encoded.ts";
 import { embedTexts } from "../generate/embed.ts";
 import { Clip } from "../models/clip.ts";
@@ -10,18 +10,25 @@ import { meanShift, someEmbeddings } from "../train/gpt-conditions.ts";
 import { gptStage } from "../train/gpt.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
+import { withProcesses } from "./processes.ts";
 import { readPrompts } from "./prompts.ts";
 import { gptPreset } from "./presets.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining } from "./training.ts";
 import type { TrainGptFlags } from "./train-gpt.ts";
 
-export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record<string, unknown>): Promise<void> {
+type Flags = TrainGptFlags & Record<string, unknown>;
+
+export async function runTrainGpt(encoded: string, flags: Flags): Promise<void> {
   const objective = Object.entries(gptObjectives).find(([name]) => name === flags.objective)?.[1];
   if (!objective)
     throw new UserError(`unknown objective ${flags.objective}; known: ${Object.keys(gptObjectives).join(", ")}`);
-  const { objective: named, ...others } = flags;
-  const config = readSettings(gptTraining, others, objective);
+  const { objective: _, ...others } = flags;
+  const settings = readSettings(gptTraining, others, objective);
+  await withProcesses(settings, (config) => train(encoded, flags, config));
+}
+
+async function train(encoded: string, flags: Flags, config: GptTraining): Promise<void> {
   const data = readEncoded(encoded);
   const size = gptPreset(flags.preset, flags.network);
   const [h, w] = data.grid;
@@ -55,7 +62,13 @@ export async function runTrainGpt(encoded: string, flags: TrainGptFlags & Record
   const stage = gptStage({ gpt, data, config, ...(clip && { clip }), ...(vqgan && { vqgan }) });
   await runTraining(stage, {
     flags,
-    config: toDisk({ stage: "gpt", network: gpt.config, objective_name: named, encoded: data.count, ...config }),
+    config: toDisk({
+      stage: "gpt",
+      network: gpt.config,
+      objective_name: flags.objective,
+      encoded: data.count,
+      ...config,
+    }),
     settings: config,
     parameters: gpt.parameterCount,
     results: {

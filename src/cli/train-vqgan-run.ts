@@ -1,4 +1,4 @@
-import { toDisk, vqganTraining } from "../config.ts";
+import { toDisk, vqganTraining, type VqganTraining } from "../config.ts";
 import { Clip } from "../models/clip.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { withAverage } from "../optim/ema.ts";
@@ -6,12 +6,18 @@ import { manualSeed } from "../tensor/random.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
+import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { loadPictures, namedPictures, runTraining, sceneConfig, trainingScenes } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";
 
-export async function runTrainVqgan(paths: string[], flags: TrainVqganFlags & Record<string, unknown>): Promise<void> {
-  const config = readSettings(vqganTraining, flags);
+type Flags = TrainVqganFlags & Record<string, unknown>;
+
+export async function runTrainVqgan(paths: string[], flags: Flags): Promise<void> {
+  await withProcesses(readSettings(vqganTraining, flags), (config) => train(paths, flags, config));
+}
+
+async function train(paths: string[], flags: Flags, config: VqganTraining): Promise<void> {
   const preset = vqganPreset(flags.preset, flags.network);
   const { resolution } = preset;
   const pictures =

@@ -11,6 +11,7 @@ import {
   type PictureFile,
   type PictureSet,
 } from "../data/pictures.ts";
+import { isFirst } from "../distributed/group.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { writeFolderAtomic } from "../io/atomic.ts";
 import { runStage, type Stage } from "../train/loop.ts";
@@ -66,7 +67,9 @@ export async function runTraining(
       sampleEvery: settings.sampleEvery,
       checkpointEvery: settings.checkpointEvery,
       keepCheckpoints: settings.keepCheckpoints,
+      retries: settings.retries,
       onProgress: progressPrinter(),
+      onNotice: (text) => isFirst() && console.error(`clip-gen: ${text}`),
       signal,
     });
     if (step < settings.steps) {
@@ -74,6 +77,7 @@ export async function runTraining(
       process.exitCode = 130;
       return;
     }
+    if (!isFirst()) return;
     for (const { path, write } of results) await writeFolderAtomic(path, write, { replace: true });
     console.log(`finished: ${results.map(({ path }) => path).join(", ")}`);
   } finally {

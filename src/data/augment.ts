@@ -8,6 +8,8 @@ export type AugmentOptions = {
   imageSize: number;
   /** Which pictures make up the batch, (B). */
   indices: Uint32Array;
+  /** The first one's row in the batch, where the others are elsewhere. Default 0. */
+  firstRow?: number;
   /** Side of the crop in pixels, at most `imageSize`. Default: no crop. */
   cropSize?: number;
   /** Mirror left and right half of the time. Default true; turn it off where left and right have names. */
@@ -22,7 +24,7 @@ export type AugmentOptions = {
  * Throws RangeError where the sizes do not fit or an index lies outside the pictures.
  */
 export function cropAndFlip(options: AugmentOptions): Uint8Array {
-  const { images, imageSize, indices, cropSize = imageSize, flip = true, seed, step } = options;
+  const { images, imageSize, indices, firstRow = 0, cropSize = imageSize, flip = true, seed, step } = options;
   const bytesEach = imageSize * imageSize * 3;
   if (!Number.isInteger(imageSize) || imageSize < 1 || images.length % bytesEach !== 0) {
     throw new RangeError(`${images.length} bytes are no whole number of pictures of ${imageSize}×${imageSize} RGB`);
@@ -35,7 +37,7 @@ export function cropAndFlip(options: AugmentOptions): Uint8Array {
   const batch = new Uint8Array(indices.length * cropSize * rowBytes);
   for (const [slot, index] of indices.entries()) {
     if (index >= count) throw new RangeError(`there is no picture ${index}: there are ${count}`);
-    const random = new Random(seed, "augment", step, slot);
+    const random = new Random(seed, "augment", step, firstRow + slot);
     const left = random.int(imageSize - cropSize + 1);
     const top = random.int(imageSize - cropSize + 1);
     const mirrored = flip && random.chance(0.5);

@@ -1,11 +1,12 @@
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import { cropAndFlip } from "./augment.ts";
+import { ownRows } from "../distributed/group.ts";
 import type { PictureSet } from "./pictures.ts";
 import { BatchOrder } from "../random.ts";
 
 /**
  * Batches of training pictures: shuffled, cropped, mirrored. A pure function of the step, so that a run goes on where
- * it stopped without a saved position.
+ * it stopped without a saved position. Of several processes, each gets its own rows of the batch.
  */
 export class PictureBatches {
   readonly #pictures: PictureSet;
@@ -21,14 +22,20 @@ export class PictureBatches {
     this.#order = new BatchOrder({ ...options, count: pictures.count });
   }
 
-  /** Pictures (B, 3, H, W) in [−1, 1], and which ones they are. */
-  at(step: number): { images: Tensor; indices: Uint32Array } {
+  /** Where the whole batch's pictures came from. */
+  namesAt(step: number): string[] {
+    return Array.from(this.#order.indicesAt(step), (index) => this.#pictures.names[index] ?? "");
+  }
+
+  /** Pictures (B, 3, H, W) in [−1, 1], which ones they are, and the first one's row in the whole batch. */
+  at(step: number): { images: Tensor; indices: Uint32Array; firstRow: number } {
     const { images, size } = this.#pictures;
     const { seed, flip, crop, device } = this.#options;
-    const indices = this.#order.indicesAt(step);
+    const { start: firstRow, length } = ownRows(this.#order.batchSize);
+    const indices = this.#order.indicesAt(step).subarray(firstRow, firstRow + length);
     const cropSize = croppedSize(size, crop);
-    const bytes = cropAndFlip({ images, imageSize: size, indices, cropSize, flip, seed, step });
-    return { images: toPixels(bytes, { count: indices.length, size: cropSize }, device), indices };
+    const bytes = cropAndFlip({ images, imageSize: size, indices, firstRow, cropSize, flip, seed, step });
+    return { images: toPixels(bytes, { count: indices.length, size: cropSize }, device), indices, firstRow };
   }
 }
 

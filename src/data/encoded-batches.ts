@@ -1,5 +1,6 @@
 import { toPixels } from "./batches.ts";
 import type { EncodedSet } from "./encoded.ts";
+import { ownRows } from "../distributed/group.ts";
 import { gather } from "./rows.ts";
 import { BatchOrder, Random } from "../random.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
@@ -12,9 +13,14 @@ export type EncodedBatch = {
   /** (B, 3, H, W) in [−1, 1], where the set keeps pictures */
   picture: Tensor | undefined;
   indices: Uint32Array;
+  /** The first one's row in the batch that all processes share. */
+  firstRow: number;
 };
 
-/** Batches of tokens and embeddings; a pure function of the step. Of several views, one is drawn. */
+/**
+ * Batches of tokens and embeddings; a pure function of the step. Of several views, one is drawn. Of several processes, each
+ * gets its own rows of the batch.
+ */
 export class EncodedBatches {
   readonly #data: EncodedSet;
   readonly #order: BatchOrder;
@@ -28,20 +34,27 @@ export class EncodedBatches {
     this.#device = options.device;
   }
 
+  /** Where the whole batch's pictures came from. */
+  namesAt(step: number): string[] {
+    return Array.from(this.#order.indicesAt(step), (index) => this.#data.names[index] ?? "");
+  }
+
   at(step: number): EncodedBatch {
     const { views, grid, embedDim, pictures } = this.#data;
-    const indices = this.#order.indicesAt(step);
+    const { start: firstRow, length: batch } = ownRows(this.#order.batchSize);
     const random = new Random(this.#seed, "views", step);
-    const rows = Array.from(indices, (index) => index * views + random.int(views));
+    const whole = Array.from(this.#order.indicesAt(step), (index) => ({ index, view: random.int(views) }));
+    const own = whole.slice(firstRow, firstRow + batch);
+    const rows = own.map(({ index, view }) => index * views + view);
     const length = grid[0] * grid[1];
-    const batch = rows.length;
     const tokens = gather(new Int32Array(batch * length), this.#data.tokens, rows);
     const embedding = gather(new Float32Array(batch * embedDim), this.#data.embeddings, rows);
     return {
       tokens: Tensor.from(tokens, [batch, length]).to(this.#device).to("int64"),
       embedding: Tensor.from(embedding, [batch, embedDim]).to(this.#device),
       picture: pictures && this.#pictures(pictures, rows),
-      indices,
+      indices: Uint32Array.from(own, ({ index }) => index),
+      firstRow,
     };
   }
 

@@ -8,6 +8,7 @@ import {
   ones,
   zeros as zerosOf,
 } from "../tensor/functions.generated.ts";
+import { group, meanOverProcesses } from "../distributed/group.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { Parameter } from "../tensor/parameter.ts";
 import { keep, tidy } from "../tensor/scope.ts";
@@ -149,7 +150,10 @@ export class GroupNorm extends Module {
 
 const MOMENTUM = 0.1;
 
-/** Normalises channels over the batch, with running statistics for evaluation (momentum 0.1); in float32. */
+/**
+ * Normalises channels over the batch, with running statistics for evaluation (momentum 0.1); in float32. The batch is that of
+ * all processes, as in PyTorch's `SyncBatchNorm`.
+ */
 export class BatchNorm2d extends Module {
   weight: Parameter;
   bias: Parameter;
@@ -169,8 +173,12 @@ export class BatchNorm2d extends Module {
   forward(x: Tensor, activation: Activation = "none"): Tensor {
     const [channels, eps] = [x.size(1), 1e-5];
     if (this.training) {
-      const [y, mean, variance] = channelNorm(x, this.weight, this.bias, channels, true, eps, activation);
-      const count = x.numel / channels;
+      const { size } = group();
+      const [y, mean, variance] =
+        size === 1
+          ? channelNorm(x, this.weight, this.bias, channels, true, eps, activation)
+          : this.#overProcesses(x, eps, activation);
+      const count = (size * x.numel) / channels;
       noGrad(() => {
         this.numBatchesTracked.add_(1);
         this.runningMean.lerp_(mean.flatten(), MOMENTUM);
@@ -185,6 +193,18 @@ export class BatchNorm2d extends Module {
       .mul(scale.view([1, -1, 1, 1]))
       .add(shift.view([1, -1, 1, 1]));
     return activated(y, activation).to(x.dtype);
+  }
+
+  /** Two means over the processes: of the values, and of their squared distances from the first. */
+  #overProcesses(x: Tensor, eps: number, activation: Activation): [y: Tensor, mean: Tensor, variance: Tensor] {
+    const mean = meanOverProcesses(x.to("float32").mean([0, 2, 3], true)); // (1, C, 1, 1)
+    const centred = x.to("float32").sub(mean);
+    const variance = meanOverProcesses(centred.square().mean([0, 2, 3], true));
+    const y = centred
+      .mul(variance.add(eps).rsqrt())
+      .mul(this.weight.view([1, -1, 1, 1]))
+      .add(this.bias.view([1, -1, 1, 1]));
+    return [activated(y, activation).to(x.dtype), mean.detach(), variance.detach()];
   }
 }
 

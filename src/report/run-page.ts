@@ -9,9 +9,9 @@ const POINTS = 300;
 /** Grids of each kind: the first, the last, and some between. */
 const GRIDS = 6;
 
-/** A training run as one HTML page: curves, sample grids through time, settings. */
+/** A training run as one HTML page: curves, sample grids through time, settings, log. */
 export async function runPage(run: RunLog): Promise<string> {
-  const { info, config } = run;
+  const { info, config, log } = run;
   const { steps, values } = run.metrics(POINTS);
   const plots = Object.entries(values).map(
     ([name, column]) =>
@@ -38,7 +38,13 @@ export async function runPage(run: RunLog): Promise<string> {
     <h2>Samples</h2>
     <div class="samples">${await sampleFigures(run.samples)}</div>
     <h2>How it was set</h2>
-    <pre>${JSON.stringify(config, undefined, 2)}</pre>`;
+    <pre>${JSON.stringify(config, undefined, 2)}</pre>
+    ${
+      log.length === 0
+        ? ""
+        : html`<h2>What happened</h2>
+            <pre>${log.join("\n")}</pre>`
+    }`;
   return framed(`${info.name}: training run`, main);
 }
 

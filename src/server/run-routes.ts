@@ -27,7 +27,7 @@ export function runRoutes(api: Api, runs: Runs): void {
     createRoute({
       method: "get",
       path: "/v1/runs/{id}",
-      summary: "A run: how far it is, its configuration, its sample grids",
+      summary: "A run: how far it is, its configuration, its log, its sample grids",
       request: { params },
       responses: {
         200: jsonAnswer("The run", runDetails),
@@ -36,7 +36,8 @@ export function runRoutes(api: Api, runs: Runs): void {
     }),
     async (c) => {
       const found = (await runs.info(c.req.valid("param").id)) ?? unknownRun();
-      return c.json({ ...found.info, config: found.config, samples: found.samples }, 200);
+      const { info, config, log, samples } = found;
+      return c.json({ ...info, config, log, samples }, 200);
     },
   );
 

@@ -40,7 +40,10 @@ test("runs are found wherever they lie below, with how far they are and how quic
   expect(gpt).toMatchObject({ pictures_per_second: 32, seconds_left: 120, newest: { loss: 6.1 } });
 
   const id = list.find(({ name }) => name === "done")?.id ?? "";
-  expect((await runs.info(id))?.samples).toEqual([{ name: "drawn", step: 20 }]);
+  expect(await runs.info(id)).toMatchObject({ samples: [{ name: "drawn", step: 20 }], log: [] });
+  writeFileSync(join(folder, "done/log.txt"), "1 started\n2 finished\n");
+  later(5000);
+  expect((await runs.info(id))?.log).toEqual(["1 started", "2 finished"]);
   expect(Buffer.from((await runs.sample(id, "drawn", 20)) ?? []).toString()).toBe("grid");
   expect(await runs.sample(id, "../../config", 20)).toBeUndefined();
   expect(await runs.info("unknown")).toBeUndefined();

@@ -28,11 +28,11 @@ export class Runs {
 
   async info(
     id: string,
-  ): Promise<{ info: RunInfo; config: unknown; samples: { name: string; step: number }[] } | undefined> {
+  ): Promise<{ info: RunInfo; config: unknown; log: string[]; samples: { name: string; step: number }[] } | undefined> {
     const run = await this.#run(id);
-    return (
-      run && { info: run.info, config: run.config, samples: run.samples.map(({ name, step }) => ({ name, step })) }
-    );
+    if (!run) return undefined;
+    const { info, config, log, samples } = run;
+    return { info, config, log, samples: samples.map(({ name, step }) => ({ name, step })) };
   }
 
   /** At most so many rows: of more, each is the mean of some that follow one another. */

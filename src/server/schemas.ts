@@ -232,7 +232,11 @@ export const runInfo = z
 export type RunView = z.infer<typeof runInfo>;
 
 export const runDetails = runInfo
-  .extend({ config: z.unknown(), samples: z.array(z.object({ name: z.string(), step: z.number() })) })
+  .extend({
+    config: z.unknown(),
+    log: z.array(z.string()),
+    samples: z.array(z.object({ name: z.string(), step: z.number() })),
+  })
   .openapi("RunDetails");
 export type RunDetailsView = z.infer<typeof runDetails>;
 

@@ -2,6 +2,7 @@ import { toPixels } from "../data/batches.ts";
 import type { PictureSet } from "../data/picture-stream.ts";
 import type { Clip } from "../models/clip.ts";
 import { clipInput } from "../models/clip-images.ts";
+import { ownRows } from "../distributed/group.ts";
 import { normalize } from "../nn/functional.ts";
 import { BatchOrder } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
@@ -11,6 +12,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { captionsAt, groupsOf } from "./clip.ts";
 import { clipLearner, type ClipStage, type ClipStageOptions } from "./clip-learner.ts";
 import { groupCrossEntropy } from "./losses.ts";
+import { seedOwnRows } from "./step-random.ts";
 
 /**
  * The text tower alone (LiT, Zhai et al. 2022, arXiv 2111.07991): the picture tower is locked, so every picture is encoded once
@@ -30,8 +32,10 @@ export function clipTextStage(options: ClipStageOptions): ClipStage {
 
     return (step) => {
       embeddings ??= embedPictures(clip, pictures); // (N, D)
-      const indices = order.indicesAt(step);
-      const chosen = captionsAt(captions, indices, { ...config, step });
+      const { start: firstRow, length } = ownRows(config.batchSize);
+      const indices = order.indicesAt(step).subarray(firstRow, firstRow + length);
+      const chosen = captionsAt(captions, indices, { ...config, step, firstRow });
+      seedOwnRows(step, { seed: config.seed, device });
       const texts = normalize(clip.encodeText(clip.tokenize(chosen).to(device))); // (B, D)
       const logits = texts.matmul(embeddings.t()).mul(clip.logitScale.to("float32").exp()); // (B, N)
       const own = groups.indexSelect(0, Tensor.from([...indices], [indices.length], "int64").to(device));

@@ -2,11 +2,14 @@ import { PictureBatches } from "../data/batches.ts";
 import { varyCaption } from "../data/caption-variations.ts";
 import { Random } from "../random.ts";
 import { clipInput } from "../models/clip-images.ts";
+import { gatherRows } from "../distributed/group.ts";
+import { normalize } from "../nn/functional.ts";
 import { resizeBicubic } from "../nn/resize.ts";
-import { cat, randn } from "../tensor/functions.generated.ts";
+import { cat } from "../tensor/functions.generated.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { clipLearner, type ClipStage, type ClipStageOptions } from "./clip-learner.ts";
 import { groupedContrastiveLoss } from "./losses.ts";
+import { randnRows, seedOwnRows } from "./step-random.ts";
 
 /**
  * Contrastive training of a CLIP of one's own (Radford et al. 2021, figure 3): in every batch, each picture has to find
@@ -20,26 +23,29 @@ export function clipStage(options: ClipStageOptions): ClipStage {
     const batches = new PictureBatches(pictures, { ...config, device });
     const groups = groupsOf(captions);
 
-    /** The caption of a softened picture says so. */
-    const captionsOf = (indices: Uint32Array, step: number): Tensor => {
-      const chosen = captionsAt(captions, indices, { ...config, step });
-      return clip.tokenize(chosen.map((caption, row) => (row < softened ? `a blurry picture of ${caption}` : caption)));
-    };
-
     return (step) => {
-      const { images, indices } = batches.at(step);
-      const { logitsPerImage } = clip.forward({
-        images: clipInput(soften(images, softened, new Random(config.seed, "soften", step)), clip.config),
-        tokens: captionsOf(indices, step),
-      });
+      const { images, indices, firstRow } = batches.at(step);
+      const blurred = Math.min(Math.max(softened - firstRow, 0), indices.length);
+      const shown = soften(images, blurred, new Random(config.seed, "soften", step));
+      // The caption of a softened picture says so.
+      const told = captionsAt(captions, indices, { ...config, step, firstRow }).map((caption, row) =>
+        row < blurred ? `a blurry picture of ${caption}` : caption,
+      );
       const own = Tensor.from(
         Array.from(indices, (index) => groups[index] ?? -1),
         [indices.length],
         "int64",
       ).to(device);
+      seedOwnRows(step, { seed: config.seed, device });
+      const imageEmbedding = normalize(clip.encodeImage(clipInput(shown, clip.config))); // (B / n, D)
+      const textEmbedding = normalize(clip.encodeText(clip.tokenize(told)));
+      // Among those of all processes: the more wrong answers, the better what is learnt.
+      const scale = clip.logitScale.to("float32").exp();
+      const perImage = imageEmbedding.matmul(gatherRows(textEmbedding).t()).mul(scale); // (B / n, B)
+      const perText = textEmbedding.matmul(gatherRows(imageEmbedding).t()).mul(scale);
       return {
-        loss: groupedContrastiveLoss(logitsPerImage, own),
-        accuracy: own.indexSelect(0, logitsPerImage.argmax(1)).eq(own).to("float32").mean(),
+        loss: groupedContrastiveLoss({ perImage, perText }, own),
+        accuracy: gatherRows(own).indexSelect(0, perImage.argmax(1)).eq(own).to("float32").mean(),
       };
     };
   });
@@ -49,10 +55,10 @@ export function clipStage(options: ClipStageOptions): ClipStage {
 export function captionsAt(
   captions: readonly (readonly string[])[],
   indices: Uint32Array,
-  { seed, step, varyCaptions }: { seed: number; step: number; varyCaptions: number },
+  { seed, step, firstRow, varyCaptions }: { seed: number; step: number; firstRow: number; varyCaptions: number },
 ): string[] {
-  const random = new Random(seed, "captions", step);
-  return Array.from(indices, (index) => {
+  return Array.from(indices, (index, row) => {
+    const random = new Random(seed, "captions", step, firstRow + row);
     const caption = random.pick(captions[index] ?? [""]);
     return varyCaptions > 0 && random.chance(varyCaptions) ? varyCaption(caption, random) : caption;
   });
@@ -80,7 +86,7 @@ function soften(images: Tensor, count: number, random: Random): Tensor {
   const kept = random.between(0.3, 0.8);
   const small = resizeBicubic(images.narrow(0, 0, count), [Math.ceil(height * kept), Math.ceil(width * kept)]);
   const soft = resizeBicubic(small, [height, width]);
-  const grain = randn(soft.shape, { device: soft.device });
+  const grain = randnRows(images.shape, { device: soft.device }).narrow(0, 0, count);
   const grained = soft.add(grain, { alpha: random.between(0, 0.2) }).clamp(-1, 1);
   return cat([grained, images.narrow(0, count, batch - count)]);
 }

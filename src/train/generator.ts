@@ -148,7 +148,7 @@ async function runPart(
   settings: Record<string, unknown>,
 ): Promise<boolean> {
   const folder = join(options.folder, "runs", stage.name);
-  const { steps, sampleEvery, checkpointEvery, keepCheckpoints } = config;
+  const { steps, sampleEvery, checkpointEvery, keepCheckpoints, retries } = config;
   const done = await runStage(stage, {
     folder,
     config: toDisk(settings),
@@ -157,6 +157,7 @@ async function runPart(
     sampleEvery,
     checkpointEvery,
     keepCheckpoints,
+    retries,
     ...(options.onProgress && { onProgress: options.onProgress }),
     signal: options.signal,
   });

@@ -7,9 +7,10 @@ import { normalize } from "../nn/functional.ts";
 import { Random } from "../random.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep, tidy } from "../tensor/scope.ts";
-import { arange, rand, randint, randn } from "../tensor/functions.generated.ts";
+import { arange } from "../tensor/functions.generated.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 import type { GptStageOptions } from "./gpt.ts";
+import { randintRows, randnRows, randRows } from "./step-random.ts";
 
 /**
  * normalize(e + σ u), u a random unit vector: a sentence's embedding lies at an angle to those of its pictures, and noise
@@ -17,7 +18,7 @@ import type { GptStageOptions } from "./gpt.ts";
  */
 export function addNoise(embedding: Tensor, sigma: number): Tensor {
   if (sigma === 0) return embedding;
-  const noise = normalize(randn(embedding.shape, { device: embedding.device }));
+  const noise = normalize(randnRows(embedding.shape, { device: embedding.device }));
   return normalize(embedding.add(noise, { alpha: sigma }));
 }
 
@@ -44,7 +45,7 @@ export class Neighbourhood {
     const [rows, width, most] = [embedding.size(0), embedding.size(1), this.#most];
     const [, indices] = embedding.matmul(this.#known.t()).topk(most); // (B, K)
     const nearest = this.#known.indexSelect(0, indices.flatten()).view([rows, most, width]);
-    const counts = randint(0, most + 1, [rows, 1], { device: embedding.device });
+    const counts = randintRows(most + 1, [rows, 1], { device: embedding.device });
     const taken = arange(0, most, 1, { device: embedding.device }).lt(counts); // (B, K)
     return normalize(nearest.mul(taken.unsqueeze(2).to(embedding.dtype)).sum([1]).add(embedding));
   }
@@ -72,7 +73,7 @@ export function meanShift({ embeddings, embedDim }: EncodedSet, sentences: Tenso
 /** Zeros in place of some conditions, so that the GPT also draws without one (Ho & Salimans 2022, guidance). */
 export function dropConditions(condition: Tensor, share: number): Tensor {
   if (share === 0) return condition;
-  const kept = rand([condition.size(0), 1], { device: condition.device }).ge(share);
+  const kept = randRows([condition.size(0), 1], { device: condition.device }).ge(share);
   return condition.mul(kept.to(condition.dtype));
 }
 
@@ -88,10 +89,10 @@ export function learningClip({ config, clip, data }: GptStageOptions): Learning 
   clip.train().setTrainable(true);
   return {
     clip,
-    embed: ({ picture, indices }, step) => {
+    embed: (batch, step) => {
+      const { picture } = batch;
       if (!picture) throw new Error("the contrastive term needs the pictures");
-      const random = new Random(config.seed, "captions", step);
-      const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
+      const chosen = chosenCaptions(captions, batch, { seed: config.seed, step });
       const embedding = normalize(clip.encodeImage(clipInput(picture, clip.config)));
       return { embedding, textEmbedding: clip.encodeText(clip.tokenize(chosen)) };
     },
@@ -108,9 +109,19 @@ export function captionConditions({
   if (!clip || !captions) {
     throw new Error("conditions from captions need a CLIP, and pictures that were encoded with captions");
   }
-  return ({ indices }, step) => {
-    const random = new Random(config.seed, "conditions", step);
-    const chosen = Array.from(indices, (index) => random.pick(captions[index] ?? [""]));
+  return (batch, step) => {
+    const chosen = chosenCaptions(captions, batch, { seed: config.seed, step });
     return noGrad(() => normalize(clip.encodeText(clip.tokenize(chosen))));
   };
+}
+
+/** One of each picture's captions, another one every time. */
+function chosenCaptions(
+  captions: readonly (readonly string[])[],
+  { indices, firstRow }: EncodedBatch,
+  { seed, step }: { seed: number; step: number },
+): string[] {
+  return Array.from(indices, (index, row) =>
+    new Random(seed, "captions", step, firstRow + row).pick(captions[index] ?? [""]),
+  );
 }

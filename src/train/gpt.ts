@@ -1,6 +1,7 @@
 import type { GptTraining } from "../config.ts";
 import { EncodedBatches, type EncodedBatch } from "../data/encoded-batches.ts";
 import type { EncodedSet } from "../data/encoded.ts";
+import { GradientAverage, meansOverProcesses } from "../distributed/group.ts";
 import type { Clip } from "../models/clip.ts";
 import type { Gpt } from "../models/gpt.ts";
 import { checkpointedForward } from "../models/gpt-checkpoint.ts";
@@ -15,8 +16,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { addNoise, captionConditions, dropConditions, learningClip, Neighbourhood } from "./gpt-conditions.ts";
 import { gptObjective } from "./gpt-objective.ts";
 import { drawnSample } from "./gpt-samples.ts";
+import { LossGuard } from "./guard.ts";
 import type { Stage } from "./loop.ts";
 import { choosePrecision } from "./precision.ts";
+import { seedOwnRows, seedStep } from "./step-random.ts";
 import { dropTokens } from "./token-dropout.ts";
 import { placesOf, RandomOrders } from "./token-orders.ts";
 
@@ -54,26 +57,41 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
   const optimizer = new Adam(learned, config);
   const ema = config.ema > 0 ? new Ema(gpt, { decay: config.ema }) : undefined;
   const rate = scheduleOf(config);
+  const average = new GradientAverage(optimizer.parameters);
+  const guard = new LossGuard(config);
   const batches = new EncodedBatches(data, { ...config, device });
 
-  const step = (number: number): Record<string, number> => {
-    const batch = batches.at(number);
-    const learnt = learning?.embed(batch, number);
+  const step = (number: number, position: number): Record<string, number> => {
+    seedStep(position, { seed: config.seed, device });
+    const batch = batches.at(position);
+    const learnt = learning?.embed(batch, position);
     const embedding = learnt?.embedding ?? batch.embedding; // (B, D)
-    const given = captionEmbedding?.(batch, number) ?? neighbourhood?.around(embedding) ?? embedding;
+    const given = captionEmbedding?.(batch, position) ?? neighbourhood?.around(embedding) ?? embedding;
     const condition = dropConditions(addNoise(given, config.embeddingNoise), config.conditionDrop);
-    const whole = { ...batch, embedding, condition, textEmbedding: learnt?.textEmbedding };
+    const order = orders?.at(number);
+    const sequence = order ? batch.tokens.indexSelect(1, order) : batch.tokens;
+    // The condition stands before the first token, and the last token predicts nothing.
+    const known = sequence.narrow(1, 0, sequence.size(1) - 1);
+    const before = dropTokens(known, config.tokenDropout, gpt.config.codebookSize);
+    const whole = { ...batch, before, order, embedding, condition, textEmbedding: learnt?.textEmbedding };
+    seedOwnRows(position, { seed: config.seed, device });
     optimizer.zeroGrad();
     const sums = new Map<string, number>();
-    for (const part of partsOf(whole, config.accumulate)) {
+    const parts = partsOf(whole, config.accumulate);
+    for (const [i, part] of parts.entries()) {
       const share = part.tokens.size(0) / batch.tokens.size(0);
-      const terms = tidy(() => learnFrom({ ...part, order: orders?.at(number) }, share, options));
+      // A pass in blocks comes to some parameters more than once.
+      const isLast = i === parts.length - 1 && !config.checkpointActivations;
+      const learn = (): Record<string, number> => tidy(() => learnFrom(part, share, options));
+      const terms = isLast ? average.during(learn) : learn();
       for (const [name, value] of Object.entries(terms)) sums.set(name, (sums.get(name) ?? 0) + value * share);
     }
+    average.finish();
     const lr = rate(number);
+    const { loss = Number.NaN, ...terms } = meansOverProcesses(Object.fromEntries(sums), device);
+    guard.check(loss);
     const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
-    const { loss = Number.NaN, ...terms } = Object.fromEntries(sums);
     return { loss, lr, grad_norm: gradNorm, ...terms };
   };
 
@@ -84,12 +102,15 @@ export function gptStage(options: GptStageOptions): Stage & { ema: Ema | undefin
     device,
     ema,
     parts: { model: gpt, optimizer, ...(ema && { ema }), ...(learning && { clip: learning.clip }) },
-    step: (number) => tidy(() => step(number)),
+    step: (number, position = number) => tidy(() => step(number, position)),
+    batchNames: (position) => batches.namesAt(position),
     ...(vqgan && { samples: async () => [await withAverage(ema, () => drawnSample({ gpt, vqgan, data }))] }),
   };
 }
 
 type Part = EncodedBatch & {
+  /** (B, L − 1) int64: the tokens that go in. */
+  before: Tensor;
   condition: Tensor;
   textEmbedding: Tensor | undefined;
   /** (L) int64: the place of each token that is learned in this step, where they do not come row by row. */
@@ -107,6 +128,7 @@ function partsOf(whole: Part, count: number): Part[] {
     return {
       ...whole,
       tokens: cut(whole.tokens),
+      before: cut(whole.before),
       embedding: cut(whole.embedding),
       condition: cut(whole.condition),
       picture: whole.picture && cut(whole.picture),
@@ -121,11 +143,7 @@ function learnFrom(
   share: number,
   { gpt, config, vqgan, clip, data }: GptStageOptions,
 ): Record<string, number> {
-  const { order } = part;
-  const sequence = order ? part.tokens.indexSelect(1, order) : part.tokens;
-  // The condition stands before the first token, and the last token predicts nothing.
-  const known = sequence.narrow(1, 0, sequence.size(1) - 1);
-  const before = dropTokens(known, config.tokenDropout, gpt.config.codebookSize);
+  const { before, order } = part;
   const pass = config.checkpointActivations ? checkpointedForward(gpt, before, part.condition, { order }) : undefined;
   const predicted = pass?.logits ?? gpt.forward(before, part.condition, { order }); // (B, L, V)
   const logits = order ? predicted.indexSelect(1, placesOf(order)) : predicted;

@@ -1,7 +1,8 @@
+import { meanOverProcesses } from "../distributed/group.ts";
 import { noGrad } from "../tensor/autograd.ts";
 import { keep } from "../tensor/scope.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
-import type { Stateful } from "./run-folder.ts";
+import type { Stateful } from "./checkpoints.ts";
 
 const DECAY = 0.999;
 
@@ -28,8 +29,8 @@ export class Lecam implements Stateful {
     const real = logitsReal.sub(averageFake).relu().square().mean();
     const fake = averageReal.sub(logitsFake).relu().square().mean();
     noGrad(() => {
-      this.#averages.select(0, 0).lerp_(logitsReal.detach().mean(), 1 - DECAY);
-      this.#averages.select(0, 1).lerp_(logitsFake.detach().mean(), 1 - DECAY);
+      this.#averages.select(0, 0).lerp_(meanOverProcesses(logitsReal.detach().mean()), 1 - DECAY);
+      this.#averages.select(0, 1).lerp_(meanOverProcesses(logitsFake.detach().mean()), 1 - DECAY);
     });
     return real.add(fake).mul(this.#weight);
   }

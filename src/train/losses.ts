@@ -1,3 +1,4 @@
+import { gatherRows, group } from "../distributed/group.ts";
 import { normalize } from "../nn/functional.ts";
 import { arange, crossEntropy } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,9 +10,12 @@ export function contrastiveLogits(images: Tensor, texts: Tensor, temperature = 0
   return normalize(images).matmul(normalize(texts).t()).div(temperature);
 }
 
-/** Each picture has to find its own text among all: cross-entropy over each picture's row. (N, D) and (N, D) → scalar */
+/**
+ * Each picture has to find its own text among all, those of other processes too: cross-entropy over each picture's row.
+ * (N, D) and (N, D) → scalar
+ */
 export function contrastiveLoss(images: Tensor, texts: Tensor, temperature = 0.07): Tensor {
-  return diagonalCrossEntropy(contrastiveLogits(images, texts, temperature));
+  return diagonalCrossEntropy(contrastiveLogits(images, gatherRows(texts), temperature), group().rank * images.size(0));
 }
 
 /** The mean of both directions, picture to text and text to picture (CLIP, arXiv 2103.00020, figure 3). (N, N) → scalar */
@@ -21,13 +25,14 @@ export function symmetricContrastiveLoss(logitsPerImage: Tensor): Tensor {
 
 /**
  * The same where several pairs of a batch say the same: a picture may find any text of its group, all equally (UniCL, Yang et
- * al. 2022, arXiv 2204.03610). With groups of one pair each it is `symmetricContrastiveLoss`.
- * @param logitsPerImage (N, N)
+ * al. 2022, arXiv 2204.03610). With groups of one pair each it is `symmetricContrastiveLoss`. Of several processes, each has
+ * N pairs of M.
+ * @param logits per image and per text, both (N, M)
  * @param groups (N) int64
  */
-export function groupedContrastiveLoss(logitsPerImage: Tensor, groups: Tensor): Tensor {
-  const same = groups.unsqueeze(1).eq(groups); // (N, N)
-  return groupCrossEntropy(logitsPerImage, same).add(groupCrossEntropy(logitsPerImage.t(), same)).mul(0.5);
+export function groupedContrastiveLoss(logits: { perImage: Tensor; perText: Tensor }, groups: Tensor): Tensor {
+  const same = groups.unsqueeze(1).eq(gatherRows(groups)); // (N, M)
+  return groupCrossEntropy(logits.perImage, same).add(groupCrossEntropy(logits.perText, same)).mul(0.5);
 }
 
 /** Cross-entropy of every row against all columns that are right, equally. (B, N), and which are right (B, N) → scalar */
@@ -36,8 +41,9 @@ export function groupCrossEntropy(logits: Tensor, right: Tensor): Tensor {
   return wanted.mul(logits.to("float32").logSoftmax(-1)).sum([1]).mean().neg();
 }
 
-function diagonalCrossEntropy(logits: Tensor): Tensor {
-  const own = arange(0, logits.size(0), 1, { dtype: "int64", device: logits.device });
+/** Where row i has to find column `first` + i. */
+function diagonalCrossEntropy(logits: Tensor, first = 0): Tensor {
+  const own = arange(first, first + logits.size(0), 1, { dtype: "int64", device: logits.device });
   return crossEntropy(logits, own);
 }
 

@@ -1,5 +1,6 @@
-import { rand, randint, where } from "../tensor/functions.generated.ts";
+import { where } from "../tensor/functions.generated.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { randintRows, randRows } from "./step-random.ts";
 
 /**
  * A share of the tokens that go in replaced by random ones. Few tokens suffice to tell a training picture from all others, so
@@ -9,6 +10,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 export function dropTokens(tokens: Tensor, share: number, codebookSize: number): Tensor {
   if (share === 0) return tokens;
   const { device, shape } = tokens;
-  const others = randint(0, codebookSize, shape, { device, dtype: tokens.dtype });
-  return where(rand(shape, { device }).ge(share), tokens, others);
+  const others = randintRows(codebookSize, shape, { device, dtype: tokens.dtype });
+  return where(randRows(shape, { device }).ge(share), tokens, others);
 }

@@ -1,3 +1,4 @@
+import { meanOverProcesses } from "../distributed/group.ts";
 import { noGrad, grad } from "../tensor/autograd.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -125,13 +126,13 @@ export function generatorLoss(logitsFake: Tensor): Tensor {
 
 /**
  * λ = ‖∇ reconstruction loss‖ / (‖∇ generator loss‖ + 1e-4) at the decoder's last layer, at most 10,000: both losses pull
- * with the same force there (equation 7). Scalar without a gradient.
+ * with the same force there (equation 7), of several processes over the whole batch. Scalar without a gradient.
  */
 export function adaptiveWeight(recLoss: Tensor, gLoss: Tensor, lastLayer: Parameter): Tensor {
   const pull = (loss: Tensor): Tensor => {
     const [gradient] = grad([loss], [lastLayer], { retainGraph: true });
     if (!gradient) throw new Error("the loss does not depend on the decoder's last layer");
-    return gradient.vectorNorm();
+    return meanOverProcesses(gradient).vectorNorm();
   };
   return noGrad(() => pull(recLoss).div(pull(gLoss).add(1e-4)).clamp(0, 1e4));
 }

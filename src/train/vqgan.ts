@@ -3,6 +3,13 @@ import { PictureBatches, croppedSize, fromPixels, toPixels } from "../data/batch
 import type { PictureSet } from "../data/pictures.ts";
 import { gather, spread } from "../data/rows.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
+import {
+  GradientAverage,
+  gatherRows,
+  meanOverProcesses,
+  meansOverProcesses,
+  sumInPlace,
+} from "../distributed/group.ts";
 import { NLayerDiscriminator } from "../models/discriminator.ts";
 import { VectorQuantizer } from "../models/quantizer.ts";
 import type { Vqgan } from "../models/vqgan.ts";
@@ -16,9 +23,12 @@ import { Generator, manualSeed } from "../tensor/random.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Sample, Stage } from "./loop.ts";
-import type { Metrics, Stateful } from "./run-folder.ts";
+import type { Stateful } from "./checkpoints.ts";
+import type { Metrics } from "./run-folder.ts";
+import { LossGuard } from "./guard.ts";
 import { Lecam } from "./lecam.ts";
 import { choosePrecision } from "./precision.ts";
+import { seedOwnRows } from "./step-random.ts";
 import { autoencoderLoss, discriminatorLoss, firstDiscStep, type PerceptualLoss } from "./vqgan-loss.ts";
 
 /**
@@ -51,11 +61,15 @@ export function vqganStage(options: {
   const discOptimizer = discriminator && new Adam(discriminator.namedParameters(), config);
   const ema = config.ema > 0 ? new Ema(vqgan, { decay: config.ema }) : undefined;
   const rate = scheduleOf(config);
+  const average = new GradientAverage(optimizer.parameters);
+  const discAverage = discOptimizer && new GradientAverage(discOptimizer.parameters);
+  const guard = new LossGuard(config);
   const batches = new PictureBatches(pictures, { ...config, device });
   const codes = new CodeUsage(vqgan, config);
 
-  const step = (number: number): Metrics => {
-    const { images } = batches.at(number);
+  const step = (number: number, position: number): Metrics => {
+    const { images } = batches.at(position);
+    seedOwnRows(position, { seed: config.seed, device });
     const lr = rate(number);
     // Before its start the discriminator changes nothing, so the autoencoder is spared the work.
     const adversary = number >= config.discStart ? discriminator : undefined;
@@ -73,22 +87,27 @@ export function vqganStage(options: {
     };
     const { loss, metrics } = autoencoderLoss(judged, config);
     optimizer.zeroGrad();
-    loss.backward();
+    average.during(() => loss.backward());
+    average.finish();
+    const { loss: whole = Number.NaN } = meansOverProcesses({ loss: loss.item() }, device);
+    guard.check(whole);
     const gradNorm = optimizer.step(lr, { maxNorm: config.clipGrad });
     ema?.update();
 
     if (discriminator && discOptimizer && number >= firstDiscStep(config)) {
       const judgement = discriminatorLoss({ images, reconstruction, discriminator, lecam, step: number }, config);
       discOptimizer.zeroGrad();
-      judgement.loss.backward();
+      discAverage?.during(() => judgement.loss.backward());
+      discAverage?.finish();
       discOptimizer.step(lr, { maxNorm: config.clipGrad });
       Object.assign(metrics, judgement.metrics);
     }
     const { share: codesInUse, revived } = codes.track(number, indices, z.detach());
     if (revived) ema?.restart("quantize.embedding.weight");
-    const psnr = -10 * Math.log10(images.sub(reconstruction.detach()).mul(0.5).square().mean().item());
+    const error = meanOverProcesses(images.sub(reconstruction.detach()).mul(0.5).square().mean());
+    const psnr = -10 * Math.log10(error.item());
     const values = Object.entries(metrics).map(([name, value]) => [name, value.item()]);
-    return { loss: loss.item(), lr, grad_norm: gradNorm, psnr, codes: codesInUse, ...Object.fromEntries(values) };
+    return { loss: whole, lr, grad_norm: gradNorm, psnr, codes: codesInUse, ...Object.fromEntries(values) };
   };
 
   return {
@@ -104,7 +123,9 @@ export function vqganStage(options: {
       ...(discriminator && discOptimizer && { discriminator, disc_optimizer: discOptimizer }),
       ...(lecam && { lecam }),
     },
-    step: (number) => tidy(() => step(number)),
+    step: (number, position = number) => tidy(() => step(number, position)),
+    badness: ({ psnr = Number.NaN }) => -psnr,
+    batchNames: (position) => batches.namesAt(position),
     samples: async () => [await reconstructionSample(vqgan, pictures, ema)],
   };
 }
@@ -141,7 +162,9 @@ class CodeUsage implements Stateful {
 
   /** The share of codes in use since they were last counted anew, and whether some were moved. */
   track(step: number, indices: Tensor, z: Tensor): { share: number; revived: boolean } {
-    noGrad(() => this.#used.add_(this.#quantizer.usage(indices)));
+    const usage = this.#quantizer.usage(indices);
+    sumInPlace(usage);
+    noGrad(() => this.#used.add_(usage));
     const share = this.#used.gt(0).to("float32").mean().item();
     // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
     const due = step === 0 || ((step + 1) % this.#every === 0 && step < this.#until);
@@ -149,7 +172,7 @@ class CodeUsage implements Stateful {
     if (revived) {
       using generator = new Generator(this.#seed + step, z.device);
       if (step === 0) this.#used.zero_();
-      this.#quantizer.reviveDeadCodes(z, this.#used, generator);
+      this.#quantizer.reviveDeadCodes(gatherRows(z), this.#used, generator);
       this.#used.zero_();
     }
     return { share, revived };

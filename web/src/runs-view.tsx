@@ -84,7 +84,7 @@ function curvesOf(name: string, shown: readonly RunView[], metrics: ReturnType<t
   });
 }
 
-/** A run's sample grids, with a slider through time, and its configuration. */
+/** A run's sample grids, with a slider through time, its configuration and its log. */
 function Details({ run }: { run: RunView }) {
   const [details, setDetails] = useState<RunDetails | undefined>();
   const [place, setPlace] = useState<number | undefined>();
@@ -122,6 +122,12 @@ function Details({ run }: { run: RunView }) {
         <summary>How it is set</summary>
         <pre>{JSON.stringify(details.config, undefined, 2)}</pre>
       </details>
+      {details.log.length > 0 && (
+        <details>
+          <summary>What happened</summary>
+          <pre>{details.log.join("\n")}</pre>
+        </details>
+      )}
     </section>
   );
 }
