@@ -29,21 +29,26 @@ export type PictureStream = {
 
 /** Pictures in memory as a stream. */
 export function streamOf(pictures: PictureSet): PictureStream {
-  const { images, size, count, names, captions } = pictures;
+  const { size, count } = pictures;
   function* batches(batchSize: number): Generator<PictureSet> {
     for (let start = 0; start < count; start += batchSize) {
-      const end = Math.min(count, start + batchSize);
-      yield {
-        images: images.subarray(start * size * size * 3, end * size * size * 3),
-        size,
-        count: end - start,
-        names: names.slice(start, end),
-        ...(captions && { captions: captions.slice(start, end) }),
-        skipped: [],
-      };
+      yield slicePictures(pictures, start, Math.min(count, start + batchSize));
     }
   }
   return { size, count, views: 1, batches };
+}
+
+/** Some pictures that follow one another, from `start` to before `end`; not a copy. */
+export function slicePictures(pictures: PictureSet, start: number, end: number): PictureSet {
+  const { images, size, names, captions } = pictures;
+  return {
+    images: images.subarray(start * size * size * 3, end * size * size * 3),
+    size,
+    count: end - start,
+    names: names.slice(start, end),
+    ...(captions && { captions: captions.slice(start, end) }),
+    skipped: [],
+  };
 }
 
 /**

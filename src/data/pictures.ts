@@ -13,6 +13,7 @@ import { streamStore } from "./shards/stored-images.ts";
 import { Random } from "../random.ts";
 
 export {
+  slicePictures,
   sourceOf,
   streamOf,
   type PictureFile,

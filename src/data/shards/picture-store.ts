@@ -25,11 +25,16 @@ const PART = 4096;
 /** Where pictures are read one by one, jumping about costs nothing; this many numbers are 256 KB. */
 export const FREE_BUFFER = 65_536;
 
+/** Pictures that lie in no shards, in parts of a usual size. */
+export function partsOf(count: number): number[] {
+  return Array.from({ length: Math.ceil(count / PART) }, (_, i) => Math.min(PART, count - i * PART));
+}
+
 /** Picture files as a store. */
 export function fileStore(files: readonly PictureFile[]): PictureStore {
   return {
     count: files.length,
-    parts: Array.from({ length: Math.ceil(files.length / PART) }, (_, i) => Math.min(PART, files.length - i * PART)),
+    parts: partsOf(files.length),
     buffer: FREE_BUFFER,
     version: () => digest(files.map(({ file }) => file)),
     nameOf: (index) => at(files, index).file,
