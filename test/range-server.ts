@@ -11,6 +11,8 @@ export type RangeServer = {
   ranges: boolean;
   /** `Range` of every request so far. */
   requests: string[];
+  /** `Authorization` of every request so far. */
+  tokens: (string | undefined)[];
   /** Counts up where a file is changed, for `ETag`. */
   edition: number;
 };
@@ -23,6 +25,7 @@ export function rangeServer(): RangeServer {
     faults: [],
     ranges: true,
     requests: [],
+    tokens: [],
     edition: 1,
   };
   const server = createServer((request, response) => answer(state, request, response));
@@ -41,6 +44,7 @@ export function rangeServer(): RangeServer {
 function answer(state: RangeServer, request: IncomingMessage, response: ServerResponse): void {
   const range = request.headers.range ?? "";
   state.requests.push(range);
+  state.tokens.push(request.headers.authorization);
   const fault = state.faults.shift();
   if (typeof fault === "number") {
     response.writeHead(fault).end();

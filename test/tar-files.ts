@@ -27,9 +27,21 @@ export function tarEntry({ name, data = "", type = "0", size, prefix = "" }: Tar
   header.write(type, 156);
   header.write("ustar\u000000", 257);
   header.write(prefix, 345, 155);
+  writeSum(header);
+  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
+}
+
+/** Makes the sums of all headers right again, so that a changed archive gets past them. */
+export function repairSums(bytes: Buffer): void {
+  for (let at = 0; at + 512 <= bytes.length; at += 512) {
+    if (bytes.toString("latin1", at + 257, at + 262) === "ustar") writeSum(bytes.subarray(at, at + 512));
+  }
+}
+
+function writeSum(header: Buffer): void {
+  header.write("        ", 148);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  return Buffer.concat([header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }
 
 /** A pax extension: `paxEntry({ path: "long" })`; with "g" one for all members that follow. */

@@ -33,13 +33,19 @@ export function takeClaim(path: string): Claim | undefined {
   writeSync(fd, `${JSON.stringify({ host: hostname(), pid: process.pid, since: new Date().toISOString() })}\n`);
   // By the open file and not by its name, which may have become another's claim.
   const beat = setInterval(() => {
-    const now = new Date();
-    futimesSync(fd, now, now);
+    try {
+      const now = new Date();
+      futimesSync(fd, now, now);
+    } catch {
+      // A network's file system says so where another machine has taken the claim away, and nothing else than that is lost.
+      clearInterval(beat);
+    }
   }, HEARTBEAT_MS);
   beat.unref();
+  const { ino } = fstatSync(fd);
   const release = (): void => {
     clearInterval(beat);
-    const isOwn = statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+    const isOwn = statSync(path, { throwIfNoEntry: false })?.ino === ino;
     closeSync(fd);
     if (isOwn) rmSync(path, { force: true });
   };

@@ -1,5 +1,7 @@
 // Apart from what reads files, which takes a tenth of a second to load.
 
+import { createHash } from "node:crypto";
+
 /** A picture file; captions where they were asked for. */
 export type PictureFile = { file: string; captions?: readonly string[] };
 
@@ -83,7 +85,7 @@ export function sourceOf({ images, size, count, names, captions, skipped }: Pict
     parts: [count],
     buffer: count,
     skipped,
-    version: () => names.join("\n"),
+    version: () => createHash("sha256").update(names.join("\n")).digest("hex"),
     nameOf: (index) => names[index] ?? "",
     read: async (indices) => {
       const some = new Uint8Array(indices.length * each);

@@ -93,11 +93,21 @@ describe("a file on a server", () => {
     await expect(open()).rejects.toThrow("answered 403");
   });
 
-  test("is not asked with a password, nor without leave", async () => {
+  test("is not asked with a password", async () => {
     await expect(openBytes("http://me:secret@localhost/a.tar")).rejects.toThrow("holds a user name or password");
     await expect(openBytes("http://me:secret@localhost/a.tar")).rejects.not.toThrow("secret");
+  });
+
+  test("gets the Hub's token, and heeds its settings, only where it is the Hub", async () => {
+    vi.stubEnv("HF_TOKEN", "hf_secret");
     vi.stubEnv("HF_HUB_OFFLINE", "1");
-    await expect(open()).rejects.toThrow("HF_HUB_OFFLINE forbids the network");
+    await open();
+    expect(server.tokens.at(-1)).toBeUndefined();
+    vi.stubEnv("HF_ENDPOINT", server.origin);
+    await expect(open()).rejects.toThrow("HF_HUB_OFFLINE forbids to ask the Hub");
+    vi.stubEnv("HF_HUB_OFFLINE", "");
+    await open();
+    expect(server.tokens.at(-1)).toBe("Bearer hf_secret");
     vi.unstubAllEnvs();
   });
 });

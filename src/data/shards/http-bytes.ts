@@ -36,8 +36,8 @@ function addressOf(location: string, options: ByteOptions): Address {
     throw new Error(`the address of ${name} holds a user name or password, which are not sent; use a signed address`);
   }
   const hub = hubSettings();
-  if (hub.offline) throw new Error(`cannot read ${name}: HF_HUB_OFFLINE forbids the network`);
   const isHub = new URL(hub.endpoint).origin === url.origin;
+  if (isHub && hub.offline) throw new Error(`cannot read ${name}: HF_HUB_OFFLINE forbids to ask the Hub`);
   const settings = { ...hub, endpoint: url.origin, token: isHub ? hub.token : undefined };
   return { name, path: `${url.pathname.slice(1)}${url.search}`, options: { ...options, settings } };
 }

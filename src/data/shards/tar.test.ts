@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { binarySize, longName, paxEntry, tar, tarEntry, type TarEntry } from "../../../test/tar-files.ts";
+import { mutate } from "../../../test/mutate.ts";
+import { binarySize, longName, paxEntry, repairSums, tar, tarEntry, type TarEntry } from "../../../test/tar-files.ts";
+import { Random } from "../../random.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { tarMembers } from "./tar.ts";
 
@@ -202,4 +204,31 @@ describe("damage is told with the archive and the byte:", () => {
       ["a", "1"],
     ]);
   });
+});
+
+test("bytes that are changed at random give files in the archive, or an error of one line with its name", async () => {
+  const whole = tar([
+    longName("a/long/name.png"),
+    { name: "short", data: "x".repeat(600) },
+    paxEntry({ path: "b.png", size: "3" }),
+    { name: "b", data: "two", size: binarySize(3) },
+    { name: "folder", type: "5", prefix: "some/where" },
+  ]);
+  let errors = 0;
+  for (let round = 0; round < 3000; round += 1) {
+    const random = new Random("tar", round);
+    const bytes = mutate(whole, random);
+    if (random.chance(0.8)) repairSums(bytes);
+    try {
+      for await (const { offset, size } of tarMembers(sourceOf(bytes))) {
+        expect(offset % 512).toBe(0);
+        expect(offset + size).toBeLessThanOrEqual(bytes.length);
+      }
+    } catch (error) {
+      errors += 1;
+      expect(String(error)).toMatch(/^Error: a\.tar \P{Cc}{1,1200}$/u);
+    }
+  }
+  expect(errors).toBeGreaterThan(500);
+  expect(errors).toBeLessThan(2900);
 });
