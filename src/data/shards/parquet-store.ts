@@ -1,15 +1,14 @@
 /** Parquet files with pictures in them, as Hugging Face's data sets are. */
 
-import * as zlib from "node:zlib";
 import {
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
-  type Compressors,
   type RowGroup,
   type SchemaTree,
 } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
 import { z } from "zod";
 import { readError } from "../../io/read-error.ts";
 import { captionsFromFields } from "../captions.ts";
@@ -133,16 +132,3 @@ function pictureIn(row: unknown, column: string, name: string): Uint8Array {
   if (bytes && bytes.length > 0) return bytes;
   throw new ImageError(name, "the row holds no bytes of a picture; a path or an address alone is not followed");
 }
-
-// Not in the types of the oldest Node.js that is supported.
-const zstd: unknown = Reflect.get(zlib, "zstdDecompressSync");
-
-/** Snappy, the usual one, is hyparquet's own. */
-const compressors: Compressors = {
-  GZIP: (page) => zlib.gunzipSync(page),
-  BROTLI: (page) => zlib.brotliDecompressSync(page),
-  ZSTD: (page) => {
-    if (typeof zstd !== "function") throw new Error("it is compressed with zstd, which needs Node.js 22.15 or newer");
-    return bytesSchema.parse(Reflect.apply(zstd, zlib, [page]));
-  },
-};
