@@ -9,7 +9,7 @@ import type { ByteSource } from "./byte-source.ts";
 import { tarMembers, TAR_BLOCK, type TarMember } from "./tar.ts";
 
 /**
- * Where the pictures of a tar archive lie, and their captions. Flat arrays and no object a picture: 17 bytes and the name,
+ * Where the pictures of a tar archive lie, and their captions. Flat arrays and no object a picture: 21 bytes and the name,
  * so that a hundred million pictures take some 4 GB.
  */
 export type ShardIndex = {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/tiny.ts";
@@ -51,7 +51,12 @@ test("folders of shards, in order", () => {
   expect(isShards(shards)).toBe(true);
   expect(findShards(shards)).toEqual(["a.parquet", "b.tar", "c.TAR"].map((name) => join(shards, name)));
   writeFileSync(join(shards, "cat.png"), "");
-  expect(() => findShards(shards)).toThrow("holds shards and pictures, such as cat.png");
+  expect(() => findShards(shards)).toThrow(
+    `${shards} holds shards, and also cat.png, in which pictures may be; give the shards by name, such as`,
+  );
+  rmSync(join(shards, "cat.png"));
+  for (const name of [".cache", "cats"]) mkdirSync(join(shards, name));
+  expect(() => findShards(shards)).toThrow("and also cats");
 });
 
 test("what is no shard", () => {

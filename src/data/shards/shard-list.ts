@@ -35,14 +35,17 @@ export function isShards(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && shardsIn(path).length > 0;
 }
 
-/** The shards of a source, in order. Throws where a folder also holds pictures, as it is not clear what is meant. */
+/** The shards of a source, in order. Throws where a folder also holds pictures or folders, as it is not clear what is meant. */
 export function findShards(path: string): string[] {
   if (isAddress(path) || isShardFile(path)) return existsSync(path) ? [path] : expandBraces(path);
-  const pictures = readdirSync(path).filter(isImageFile);
-  if (pictures.length > 0) {
-    throw new Error(`${path} holds shards and pictures, such as ${pictures[0]}; give the shards by name or move them`);
-  }
-  return shardsIn(path);
+  const other = readdirSync(path, { withFileTypes: true }).find(
+    (entry) => !entry.name.startsWith(".") && (entry.isDirectory() || isImageFile(entry.name)),
+  );
+  if (!other) return shardsIn(path);
+  throw new Error(
+    `${path} holds shards, and also ${other.name}, in which pictures may be; give the shards by name, ` +
+      "such as shards/{000..099}.tar, or move them into a folder of their own",
+  );
 }
 
 /** Whether a shard is parquet; all others are tar. */

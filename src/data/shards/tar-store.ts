@@ -1,7 +1,7 @@
 import { oneLine } from "../../io/read-error.ts";
+import { captionsFromJson, captionsFromText } from "../captions.ts";
 import { ImageError } from "../images.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { captionsFromJson, captionsFromText } from "../captions.ts";
 import { FREE_BUFFER, type PictureStore } from "./picture-store.ts";
 import type { ShardIndex } from "./shard-index.ts";
 import { TAR_BLOCK } from "./tar.ts";
