@@ -12,6 +12,7 @@ export type EncodeFlags = SceneFlags & {
   captions?: boolean;
   crops: string;
   seed: string;
+  mostBroken?: string;
   batchSize?: string;
   device: string;
   precision: Precision;
@@ -20,8 +21,15 @@ export type EncodeFlags = SceneFlags & {
 export function encodeCommand(program: Command): void {
   const command = program
     .command("encode")
-    .description("encode pictures once: VQGAN's tokens and CLIP's embeddings, for train gpt")
-    .argument("[pictures...]", "folders with pictures, searched through to the bottom, or .jsonl lists of pictures")
+    .description(
+      "encode pictures once: VQGAN's tokens and CLIP's embeddings, for train gpt; goes on where it was stopped, and shares " +
+        "the work with whoever else runs the same command on the same folder",
+    )
+    .argument(
+      "[pictures...]",
+      "folders with pictures, searched through to the bottom, .jsonl lists of pictures, or tar shards and parquet: paths, " +
+        "https addresses or folders; shards/{000..099}.tar stands for a hundred, and ?weight=2 after any takes it twice",
+    )
     .requiredOption("--clip <folder>", "the frozen CLIP")
     .requiredOption("--vqgan <folder>", "the frozen VQGAN")
     .requiredOption("-o, --output <folder>", "where the tokens and embeddings go")
@@ -34,6 +42,7 @@ export function encodeCommand(program: Command): void {
       "--captions",
       "the pictures come with captions; keep those too, for the contrastive objective and for --condition caption",
     )
+    .option("--most-broken <n>", "pictures that may be broken; by default one in a hundred, at least 100")
     .option("--batch-size <n>", "pictures at a time; by default about a million pixels")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
     .addOption(

@@ -6,7 +6,7 @@ import { memoryFigures } from "../tensor/engine.ts";
 import { readSafetensors, writeSafetensors } from "../tensor/safetensors.ts";
 import { tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { readEncoded, writeEncoded, type EncodedSet } from "./encoded.ts";
+import { encodedSummary, readEncoded, writeEncoded, type EncodedSet } from "./encoded.ts";
 
 const [count, views, length, embedDim, size] = [7, 2, 6, 3, 4];
 const numbers = (amount: number, limit: number): number[] => Array.from({ length: amount }, (_, i) => (i * 31) % limit);
@@ -53,14 +53,15 @@ describe("an encoded set", () => {
   test.each([
     ["plain, at once", plain, 7, 2 ** 20, 1],
     ["plain, in batches of two", plain, 2, 2 ** 20, 1],
-    ["whole, in shards of a batch of three", whole, 3, 3 * 168, 3],
-    ["whole, in shards of four batches", whole, 1, 4 * 168, 2],
-    ["whole, in shards smaller than a batch", whole, 7, 1, 1],
-    ["plain, one picture a shard", plain, 1, 1, 7],
-  ])("comes back from disk as it was: %s", async (_, set, rows, shardBytes, shards) => {
+    ["whole, in files of a batch of three", whole, 3, 3 * 168, 3],
+    ["whole, in files of four batches", whole, 1, 4 * 168, 2],
+    ["whole, in files smaller than a batch", whole, 7, 1, 1],
+    ["plain, one picture a file", plain, 1, 1, 7],
+  ])("comes back from disk as it was: %s", async (_, set, rows, fileBytes, files) => {
     const path = newFolder();
-    await writeEncoded(path, batchesOf(set, rows), { shardBytes });
-    expect(readdirSync(path)).toHaveLength(shards + 1);
+    await writeEncoded(path, batchesOf(set, rows), { fileBytes });
+    // What a shard tells of its pictures, and the index.
+    expect(readdirSync(path)).toHaveLength(files + 2);
     expect(readEncoded(path)).toEqual(set);
   });
 
@@ -81,12 +82,14 @@ describe("an encoded set", () => {
   test("is never overwritten, but what a crash left half-written is", async () => {
     const path = newFolder();
     mkdirSync(path);
+    writeFileSync(join(path, "shard-000000-007.safetensors"), "half");
+    // As versions before this one called them.
     writeFileSync(join(path, "shard-00007.safetensors"), "half");
     expect(() => readEncoded(path)).toThrow(
-      "holds no encoded pictures (index.json is missing); make them with: clip-gen encode",
+      "holds no encoded pictures, or not all of them yet (index.json is missing); make them with: clip-gen encode",
     );
     await writeEncoded(path, [plain]);
-    expect(readdirSync(path).sort()).toEqual(["index.json", "shard-00000.safetensors"]);
+    expect(readdirSync(path).sort()).toEqual(["index.json", "shard-000000-000.safetensors", "shard-000000.json"]);
     const index = readFileSync(join(path, "index.json"), "utf8");
     await expect(writeEncoded(path, [whole])).rejects.toThrow(
       `${path} already holds encoded pictures; choose another folder`,
@@ -107,28 +110,55 @@ describe("an encoded set", () => {
   });
 });
 
+describe("a set of version 1, with all names in the index and no checksums", () => {
+  test.each([
+    ["plain", plain],
+    ["whole", whole],
+  ])("is read: %s", async (_, set) => {
+    const path = newFolder();
+    await writeEncoded(path, batchesOf(set, 3), { fileBytes: 1 });
+    const changes = {
+      version: 1,
+      names: set.names,
+      shards: readdirSync(path).filter((name) => /safetensors/.test(name)),
+    };
+    changeJson(join(path, "index.json"), set.captions ? { ...changes, captions: set.captions } : changes);
+    unlinkSync(join(path, "shard-000000.json"));
+    expect(readEncoded(path)).toEqual(set);
+    expect(encodedSummary(path)).toEqual({ count, broken: 0, skipped: [] });
+    changeJson(join(path, "index.json"), { names: [] });
+    expect(() => readEncoded(path)).toThrow(/has 7 pictures, but 0 names and captions for \d/);
+  });
+});
+
+function changeJson(path: string, changes: object): void {
+  const json: object = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...json, ...changes }));
+}
+
 describe("damage is told with the name of the file", () => {
   let path: string;
   let index: string;
+  let about: string;
   let shard: string;
 
   beforeEach(async () => {
     path = newFolder();
     index = join(path, "index.json");
-    shard = join(path, "shard-00001.safetensors");
-    await writeEncoded(path, batchesOf(whole, 4), { shardBytes: 1 });
+    about = join(path, "shard-000000.json");
+    shard = join(path, "shard-000000-001.safetensors");
+    await writeEncoded(path, batchesOf(whole, 4), { fileBytes: 1 });
   });
 
   const wrongIndex: [object, string][] = [
-    [{ count: 8 }, "tells of 8 pictures, but has 7 names"],
-    [{ count: 1e15, names: [], captions: [] }, "tells of 1000000000000000 pictures, but has 0 names"],
-    [{ captions: [[]] }, "captions for 1"],
+    [{ count: 8 }, "the index tells of 8 pictures, the shards hold 7"],
+    [{ count: 1e15 }, "the index tells of 1000000000000000 pictures, the shards hold 7"],
     [{ format: "something else" }, "is no index of encoded pictures"],
-    [{ version: 2 }, "is no index of encoded pictures"],
+    [{ version: 3 }, "is no index of encoded pictures"],
     [{ embed_dim: -3 }, "is no index of encoded pictures"],
     [{ shards: ["../../secrets.safetensors"] }, "is no index of encoded pictures"],
-    [{ shards: ["shard-00000.safetensors"] }, "the index tells of 7 pictures, the shards hold 4"],
-    [{ shards: ["shard-00000.safetensors", "shard-00009.safetensors"] }, "shard-00009.safetensors"],
+    [{ shards: [".."] }, "is no index of encoded pictures"],
+    [{ shards: ["shard-000000.json", "shard-000009.json"] }, "shard-000009.json does not exist"],
     [{ embed_dim: 5 }, "embeddings is float32 [4, 2, 3], the index asks for float32 [4, 2, 5]"],
     [{ views: 1 }, "tokens is int32 [4, 2, 6], the index asks for int32 [4, 1, 6]"],
     [{ grid: [3, 3] }, "tokens is int32 [4, 2, 6], the index asks for int32 [4, 2, 9]"],
@@ -136,8 +166,20 @@ describe("damage is told with the name of the file", () => {
     [{ codebook_size: 20 }, "the codebook has 20"],
   ];
   test.each(wrongIndex)("an index with %j", (changes, message) => {
-    const json: object = JSON.parse(readFileSync(index, "utf8"));
-    writeFileSync(index, JSON.stringify({ ...json, ...changes }));
+    changeJson(index, changes);
+    expect(() => readEncoded(path)).toThrow(message);
+  });
+
+  const wrongAbouts: [object, string][] = [
+    [{ count: 8 }, "tells of 8 pictures, but has 7 names, captions for 7 and 7 in its files"],
+    [{ names: ["a"] }, "tells of 7 pictures, but has 1 names"],
+    [{ captions: [[]] }, "captions for 1"],
+    [{ format: "something else" }, "is no shard of encoded pictures"],
+    [{ files: [{ name: "../a.safetensors", count: 7, sha256: "" }] }, "is no shard of encoded pictures"],
+    [{ files: [{ name: "a.safetensors", count: 7, sha256: "" }] }, "a.safetensors does not exist"],
+  ];
+  test.each(wrongAbouts)("a shard that tells %j", (changes, message) => {
+    changeJson(about, changes);
     expect(() => readEncoded(path)).toThrow(message);
   });
 

@@ -1,166 +1,125 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { concat } from "./rows.ts";
 import { fromDisk, toDisk } from "../config.ts";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { problemsOf, readJson } from "../io/json.ts";
 import { SafetensorsFile } from "../io/safetensors.ts";
-import { writeSafetensors } from "../tensor/safetensors.ts";
-import { tidy } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { EncodedSet } from "./encoded-set.ts";
+import {
+  brokenSchema,
+  checkNumbers,
+  fileName,
+  MAX_NAMED,
+  readShard,
+  readTokens,
+  ShardWriter,
+  sizesSchema,
+  type EncodedShard,
+} from "./encoded-shards.ts";
 
-/**
- * Pictures as the GPT sees them: tokens and CLIP embeddings. CLIP and VQGAN are frozen by then, so every picture is
- * encoded once and not in every epoch. A picture has several views where it was also encoded mirrored or cropped; the first
- * is the picture itself.
- */
-export type EncodedSet = {
-  count: number;
-  views: number;
-  /** Tokens a side of the grid: [h, w]. */
-  grid: readonly [number, number];
-  codebookSize: number;
-  embedDim: number;
-  /** (count, views, h·w) */
-  tokens: Int32Array;
-  /** (count, views, embedDim), L2-normalised. */
-  embeddings: Float32Array;
-  names: readonly string[];
-  /** (count, views, size, size, 3) RGB bytes, where the objective compares pictures. */
-  pictures?: { images: Uint8Array; size: number };
-  captions?: readonly (readonly string[])[];
-};
+export { joinEncoded, type EncodedSet } from "./encoded-set.ts";
 
-const indexSchema = z.object({
+const common = sizesSchema.extend({
   format: z.literal("clip-gen encoded pictures"),
-  version: z.literal(1),
   count: z.number().int().positive(),
-  views: z.number().int().positive(),
-  grid: z.tuple([z.number().int().positive(), z.number().int().positive()]),
-  codebookSize: z.number().int().positive(),
-  embedDim: z.number().int().positive(),
-  pictureSize: z.number().int().positive().optional(),
-  names: z.array(z.string()),
-  captions: z.array(z.array(z.string())).optional(),
-  shards: z.array(z.string().regex(/^[\w.-]+$/)).min(1),
+  shards: z.array(fileName).min(1),
 });
+const indexSchema = z.discriminatedUnion("version", [
+  // Names and captions of all pictures in the index, and shards that are files of numbers.
+  common.extend({
+    version: z.literal(1),
+    names: z.array(z.string()),
+    captions: z.array(z.array(z.string())).optional(),
+  }),
+  // Shards are `.json` files, which tell of their names, captions and files.
+  common.extend({ version: z.literal(2), ...brokenSchema.shape }),
+]);
 
 type Index = z.infer<typeof indexSchema>;
 
-/** Bytes after which the next shard begins. */
-const SHARD = 64 * 2 ** 20;
-
 /**
- * Writes encoded pictures as they come, in shards, so that never more than a shard of them is in memory. The index comes
- * last: a half-written set does not load, and is written over.
+ * Writes encoded pictures as they come, so that never more than a file of them is in memory. The index comes last: a
+ * half-written set does not load, and is written over.
  * @throws Error when the folder holds encoded pictures already, or when none come
  */
 export async function writeEncoded(
   folder: string,
   batches: AsyncIterable<EncodedSet> | Iterable<EncodedSet>,
-  options: { shardBytes?: number } = {},
+  options: { fileBytes?: number } = {},
 ): Promise<void> {
   if (existsSync(join(folder, "index.json"))) {
     throw new Error(`${folder} already holds encoded pictures; choose another folder`);
   }
-  const { shardBytes = SHARD } = options;
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) if (/^shard-\d+\.safetensors$/.test(name)) rmSync(join(folder, name));
-  const [shards, names, captions]: [string[], string[], (readonly string[])[]] = [[], [], []];
-  let first: EncodedSet | undefined;
-  let waiting: EncodedSet[] = [];
-  let bytes = 0;
-  const flush = (): void => {
-    const name = `shard-${String(shards.length).padStart(5, "0")}.safetensors`;
-    writeShard(join(folder, name), joinEncoded(waiting));
-    shards.push(name);
-    [waiting, bytes] = [[], 0];
-  };
-  for await (const batch of batches) {
-    first ??= batch;
-    names.push(...batch.names);
-    captions.push(...(batch.captions ?? []));
-    waiting.push(batch);
-    bytes += batch.tokens.byteLength + batch.embeddings.byteLength + (batch.pictures?.images.byteLength ?? 0);
-    if (bytes >= shardBytes) flush();
+  for (const name of readdirSync(folder)) {
+    if (/^shard-[\d-]+\.(safetensors|json)$/.test(name)) rmSync(join(folder, name));
   }
+  const shard = new ShardWriter({ folder, number: 0, settings: "", ...options });
+  for await (const batch of batches) await shard.add(batch);
+  writeIndex(folder, new Map([["shard-000000.json", await shard.finish()]]));
+}
+
+/** What an index has to know of a shard. */
+export type ShardAbout = Pick<EncodedShard, "count" | "sizes" | "broken" | "skipped">;
+
+/** Writes the index of shards that are whole. Throws where they have no picture, or are of different sizes. */
+export function writeIndex(folder: string, shards: ReadonlyMap<string, ShardAbout>): void {
+  const filled = [...shards].filter(([, { count }]) => count > 0);
+  const [first] = filled;
   if (!first) throw new Error("there are no pictures to encode");
-  if (waiting.length > 0) flush();
-  const { views, grid, codebookSize, embedDim, pictures } = first;
-  const sizes = { count: names.length, views, grid, codebookSize, embedDim, pictureSize: pictures?.size };
-  const index = { format: "clip-gen encoded pictures", version: 1, ...sizes, names, shards };
-  const whole = first.captions ? { ...index, captions } : index;
-  writeFileAtomic(join(folder, "index.json"), `${JSON.stringify(toDisk(whole))}\n`);
-}
-
-function writeShard(path: string, set: EncodedSet): void {
-  const { count, views, grid, embedDim, tokens, embeddings, pictures } = set;
-  tidy(() => {
-    const tensors: [string, Tensor][] = [
-      ["tokens", Tensor.from(tokens, [count, views, grid[0] * grid[1]])],
-      ["embeddings", Tensor.from(embeddings, [count, views, embedDim])],
-    ];
-    if (pictures) {
-      const { images, size } = pictures;
-      tensors.push(["images", Tensor.from(images, [count, views, size, size, 3])]);
-    }
-    writeSafetensors(path, tensors);
-  });
-}
-
-/** Batches of one kind as one set. */
-export function joinEncoded(batches: readonly EncodedSet[]): EncodedSet {
-  const [first] = batches;
-  if (!first) throw new RangeError("there are no encoded pictures to join");
-  const joined: EncodedSet = {
-    ...first,
-    count: batches.reduce((sum, { count }) => sum + count, 0),
-    tokens: concat(
-      batches.map(({ tokens }) => tokens),
-      Int32Array,
-    ),
-    embeddings: concat(
-      batches.map(({ embeddings }) => embeddings),
-      Float32Array,
-    ),
-    names: batches.flatMap(({ names }) => names),
+  const [firstName, { sizes }] = first;
+  const other = filled.find(([, shard]) => JSON.stringify(shard.sizes) !== JSON.stringify(sizes));
+  if (other) throw new Error(`in ${folder}, ${other[0]} has pictures of other sizes than ${firstName}`);
+  const index = {
+    format: "clip-gen encoded pictures",
+    version: 2,
+    count: filled.reduce((sum, [, { count }]) => sum + count, 0),
+    ...sizes,
+    ...brokenIn([...shards.values()]),
+    shards: filled.map(([name]) => name),
   };
-  if (first.captions) joined.captions = batches.flatMap(({ captions = [] }) => captions);
-  if (first.pictures) {
-    const images = concat(
-      batches.flatMap(({ pictures }) => (pictures ? [pictures.images] : [])),
-      Uint8Array,
-    );
-    joined.pictures = { ...first.pictures, images };
-  }
-  return joined;
+  writeFileAtomic(join(folder, "index.json"), `${JSON.stringify(toDisk(index))}\n`);
 }
 
-/** Reads what `writeEncoded` wrote. Errors name the file and what is wrong with it. */
+/** How many pictures of some shards are broken, and the first of them. */
+export function brokenIn(shards: readonly Pick<EncodedShard, "broken" | "skipped">[]): z.infer<typeof brokenSchema> {
+  const broken = shards.reduce((sum, shard) => sum + shard.broken, 0);
+  return { broken, skipped: shards.flatMap(({ skipped }) => skipped).slice(0, MAX_NAMED) };
+}
+
+/** How many pictures a set has, how many were broken when it was made, and the first of those. */
+export function encodedSummary(folder: string): { count: number } & z.infer<typeof brokenSchema> {
+  const index = readIndex(folder);
+  const { broken, skipped } = index.version === 1 ? { broken: 0, skipped: [] } : index;
+  return { count: index.count, broken, skipped };
+}
+
+/** Reads what `writeEncoded` or `encodeFolder` wrote. Errors name the file and what is wrong with it. */
 export function readEncoded(folder: string): EncodedSet {
   const index = readIndex(folder);
-  const { count, views, grid, codebookSize, embedDim, pictureSize, names, captions } = index;
-  const shards = index.shards.map((name) => join(folder, name));
+  const { count, views, grid, codebookSize, embedDim, pictureSize } = index;
+  const { names, captions, files } = contentsOf(folder, index);
   // Before the memory is taken, as a damaged index can tell of any number of pictures.
-  const rows = shards.map((shard) => shardRows(shard, index));
+  const rows = files.map((file) => checkNumbers(file, index));
   const held = rows.reduce((sum, each) => sum + each, 0);
   if (held !== count) throw new Error(`${folder}: the index tells of ${count} pictures, the shards hold ${held}`);
+  if (names.length !== count || (captions ?? names).length !== count) {
+    throw new Error(
+      `${folder} has ${count} pictures, but ${names.length} names and captions for ${(captions ?? names).length}`,
+    );
+  }
 
   const width = { tokens: views * grid[0] * grid[1], embeddings: views * embedDim, images: views * bytesEach(index) };
   const tokens = new Int32Array(count * width.tokens);
   const embeddings = new Float32Array(count * width.embeddings);
   const images = new Uint8Array(count * width.images);
   let start = 0;
-  for (const [i, shard] of shards.entries()) {
-    const file = new SafetensorsFile(shard);
+  for (const [i, path] of files.entries()) {
+    const file = new SafetensorsFile(path);
+    tokens.set(readTokens(path, index), start * width.tokens);
     // The bytes are a copy of their own, so the numbers are aligned.
-    const read = (name: string): ArrayBuffer => new Uint8Array(file.read(name).data).buffer;
-    const own = new Int32Array(read("tokens"));
-    const wrong = own.find((token) => token < 0 || token >= codebookSize);
-    if (wrong !== undefined) throw new Error(`${shard} holds the token ${wrong}, the codebook has ${codebookSize}`);
-    tokens.set(own, start * width.tokens);
-    embeddings.set(new Float32Array(read("embeddings")), start * width.embeddings);
+    embeddings.set(new Float32Array(new Uint8Array(file.read("embeddings").data).buffer), start * width.embeddings);
     if (pictureSize !== undefined) images.set(file.read("images").data, start * width.images);
     start += rows[i] ?? 0;
   }
@@ -170,38 +129,34 @@ export function readEncoded(folder: string): EncodedSet {
   return set;
 }
 
+type Contents = { names: string[]; captions: (readonly string[])[] | undefined; files: string[] };
+
+function contentsOf(folder: string, index: Index): Contents {
+  const paths = index.shards.map((name) => join(folder, name));
+  if (index.version === 1) return { names: index.names, captions: index.captions, files: paths };
+  const [names, captions, files]: [string[], (readonly string[])[], string[]] = [[], [], []];
+  let isCaptioned = false;
+  for (const path of paths) {
+    const shard = readShard(path);
+    for (const name of shard.names) names.push(name);
+    for (const each of shard.captions ?? []) captions.push(each);
+    for (const { name } of shard.files) files.push(join(folder, name));
+    isCaptioned ||= shard.captions !== undefined;
+  }
+  return { names, captions: isCaptioned ? captions : undefined, files };
+}
+
 function readIndex(folder: string): Index {
   const file = join(folder, "index.json");
   if (!existsSync(file)) {
-    throw new Error(`${folder} holds no encoded pictures (index.json is missing); make them with: clip-gen encode`);
+    throw new Error(
+      `${folder} holds no encoded pictures, or not all of them yet (index.json is missing); ` +
+        "make them with: clip-gen encode",
+    );
   }
   const parsed = indexSchema.safeParse(fromDisk(readJson(file)));
   if (!parsed.success) throw new Error(`${file} is no index of encoded pictures: ${problemsOf(parsed.error)}`);
-  const { count, names, captions = names } = parsed.data;
-  if (names.length !== count || captions.length !== count) {
-    throw new Error(
-      `${file} tells of ${count} pictures, but has ${names.length} names and captions for ${captions.length}`,
-    );
-  }
   return parsed.data;
-}
-
-/** How many pictures a shard holds; an error unless its tensors are those that the index tells of. */
-function shardRows(path: string, index: Index): number {
-  const { views, grid, embedDim, pictureSize: size } = index;
-  const file = new SafetensorsFile(path);
-  const [rows = 0] = file.weight("tokens").shape;
-  const expected: Record<string, string> = {
-    tokens: `int32 [${[rows, views, grid[0] * grid[1]].join(", ")}]`,
-    embeddings: `float32 [${[rows, views, embedDim].join(", ")}]`,
-    ...(size !== undefined && { images: `uint8 [${[rows, views, size, size, 3].join(", ")}]` }),
-  };
-  for (const [name, wanted] of Object.entries(expected)) {
-    const { dtypeName, dtype, shape } = file.weight(name);
-    const found = `${dtype ?? dtypeName} [${shape.join(", ")}]`;
-    if (found !== wanted) throw new Error(`${path}: ${name} is ${found}, the index asks for ${wanted}`);
-  }
-  return rows;
 }
 
 function bytesEach({ pictureSize = 0 }: Index): number {

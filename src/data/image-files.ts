@@ -98,11 +98,17 @@ export type LoadedImages = {
   skipped: { file: string; reason: string }[];
 };
 
+/** A picture that is got at when its turn comes: its name, and how to come by its path or its bytes. */
+export type LoadablePicture = { name: string; open: () => Promise<string | Uint8Array> };
+
 /**
  * Decodes all files to one array in memory. Files that cannot be read are named in `skipped`.
  * Throws RangeError where the array would be too large for one buffer.
  */
-export async function loadImages(files: readonly string[], options: LoadOptions): Promise<LoadedImages> {
+export async function loadImages(
+  files: readonly (string | LoadablePicture)[],
+  options: LoadOptions,
+): Promise<LoadedImages> {
   const { size, crops, start = 0, onProgress, concurrency = availableParallelism() } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`concurrency must be a whole number of at least 1, got ${concurrency}`);
@@ -116,7 +122,9 @@ export async function loadImages(files: readonly string[], options: LoadOptions)
     while (next < files.length) {
       const index = next++;
       try {
-        const seen = await decodeViews(files[index] ?? "", { size, crops, number: start + index });
+        const file = files[index] ?? "";
+        const input = typeof file === "string" ? file : await file.open();
+        const seen = await decodeViews(input, { size, crops, number: start + index });
         for (const [view, { data }] of seen.entries()) images.set(data, index * bytesEach + view * data.length);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
@@ -133,7 +141,7 @@ export async function loadImages(files: readonly string[], options: LoadOptions)
   for (const [index, file] of files.entries()) {
     const reason = reasons.get(index);
     if (reason !== undefined) {
-      skipped.push({ file, reason });
+      skipped.push({ file: typeof file === "string" ? file : file.name, reason });
       continue;
     }
     if (kept.length < index) images.copyWithin(kept.length * bytesEach, index * bytesEach, (index + 1) * bytesEach);
@@ -144,7 +152,7 @@ export async function loadImages(files: readonly string[], options: LoadOptions)
 
 /** The middle square, and random ones. */
 async function decodeViews(
-  file: string,
+  file: string | Uint8Array,
   { size, crops, number }: { size: number; crops: Crops | undefined; number: number },
 ): Promise<Image[]> {
   const views = [await decodeImage(file, { size })];

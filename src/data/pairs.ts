@@ -2,6 +2,7 @@
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import { captionsFromText } from "./captions.ts";
 import { findImages } from "./image-files.ts";
 import { isPictureList, readPictureList } from "./picture-list.ts";
 
@@ -52,13 +53,9 @@ async function readTextFiles(folder: string): Promise<PicturePair[]> {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
       throw error;
     });
-    const captions = content
-      .replace(/^\uFEFF/, "")
-      .split(/\r?\n/)
-      .map((line) => line.trim());
-    const written = captions.filter((line) => line !== "");
-    if (written.length === 0) missing.push(file);
-    else pairs.push({ file, captions: written });
+    const captions = captionsFromText(content);
+    if (captions.length === 0) missing.push(file);
+    else pairs.push({ file, captions });
   }
   if (missing.length === 0) return pairs;
   throw new Error(

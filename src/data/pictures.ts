@@ -4,18 +4,25 @@ import { type Composition, compositionAt, type CompositionOptions } from "./comp
 import { captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
-import { loadImages, findImages, type Crops, type LoadOptions } from "./image-files.ts";
+import { loadImages, findImages, type Crops } from "./image-files.ts";
 import { loadPairs } from "./pairs.ts";
 import { isPictureList, readPictureList } from "./picture-list.ts";
-import type { PictureSet, PictureStream } from "./picture-stream.ts";
+import type { PictureFile, PictureSet, PictureStream } from "./picture-stream.ts";
+import { fileStore } from "./shards/picture-store.ts";
+import { streamStore } from "./shards/stored-images.ts";
 import { Random } from "../random.ts";
 
-export { streamOf, type PictureSet, type PictureStream } from "./picture-stream.ts";
+export {
+  slicePictures,
+  sourceOf,
+  streamOf,
+  type PictureFile,
+  type PictureSet,
+  type PictureSource,
+  type PictureStream,
+} from "./picture-stream.ts";
 
 export type ReadOptions = { size: number; onProgress?: (done: number, total: number) => void };
-
-/** A picture file; captions where they were asked for. */
-export type PictureFile = { file: string; captions?: readonly string[] };
 
 /** Every picture that the `.jsonl` lists name, whose captions are not looked at, and every one in the folders, recursively. */
 export async function findPictures(paths: readonly string[]): Promise<PictureFile[]> {
@@ -35,14 +42,9 @@ export async function findPairs(paths: readonly string[]): Promise<PictureFile[]
 
 /** Decodes pictures into memory. Unreadable ones are passed over and named in `skipped`. */
 export async function readPictures(files: readonly PictureFile[], options: ReadOptions): Promise<PictureSet> {
-  const pictures = await decodeFiles(files, options);
-  requireSome(pictures.count, pictures.skipped);
-  return pictures;
-}
-
-async function decodeFiles(files: readonly PictureFile[], options: LoadOptions): Promise<PictureSet> {
   const paths = files.map(({ file }) => file);
   const { images, kept, skipped } = await loadImages(paths, options);
+  requireSome(kept.length, skipped);
   const captions = kept.flatMap((at) => [files[at]?.captions].filter((given) => given !== undefined));
   const pictures = {
     images,
@@ -59,28 +61,19 @@ async function decodeFiles(files: readonly PictureFile[], options: LoadOptions):
  * `skipped`; an error at the end where there was no other.
  */
 export function streamFiles(files: readonly PictureFile[], options: { size: number; crops?: Crops }): PictureStream {
+  const stream = streamStore(fileStore(files), options);
   async function* batches(batchSize: number): AsyncGenerator<PictureSet> {
-    const read = (start: number): Promise<PictureSet> =>
-      decodeFiles(files.slice(start, start + batchSize), { ...options, start, concurrency: READ_AHEAD });
     let count = 0;
     const skipped: PictureSet["skipped"][number][] = [];
-    let next = read(0);
-    for (let start = 0; start < files.length; start += batchSize) {
-      const batch = await next;
-      next = read(start + batchSize);
-      // Whoever stops in between takes no notice of how this one ends.
-      next.catch(() => undefined);
+    for await (const batch of stream.batches(batchSize)) {
       count += batch.count;
       skipped.push(...batch.skipped);
       yield batch;
     }
     requireSome(count, skipped);
   }
-  return { size: options.size, count: files.length, views: 1 + (options.crops?.count ?? 0), batches };
+  return { ...stream, batches };
 }
-
-/** Files of a batch that are under way at once: more than cores, as networks hold up what comes between two steps of each. */
-const READ_AHEAD = 32;
 
 /** Sentences that each drawn scene has. */
 const CAPTIONS = 4;

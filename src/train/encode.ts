@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { PictureSet, PictureStream } from "../data/pictures.ts";
 import type { EncodedSet } from "../data/encoded.ts";
 import { fromPixels, toPixels } from "../data/batches.ts";
@@ -37,7 +38,7 @@ export async function* encodePictures(pictures: PictureStream, options: EncodeOp
   const { clip, vqgan, device = "cpu", onProgress, onSkipped } = options;
   const { dtype } = choosePrecision(options.precision ?? "auto", device);
   for (const network of [clip, vqgan]) network.to(device).setComputeDtype(dtype).eval();
-  const batchSize = options.batchSize ?? Math.min(256, Math.max(1, Math.round(2 ** 20 / pictures.size ** 2)));
+  const batchSize = options.batchSize ?? usualBatch(pictures.size);
   let done = 0;
   for await (const batch of pictures.batches(batchSize)) {
     options.signal?.throwIfAborted();
@@ -46,6 +47,20 @@ export async function* encodePictures(pictures: PictureStream, options: EncodeOp
     done += batch.count + batch.skipped.length;
     onProgress?.(done, pictures.count);
   }
+}
+
+/** Pictures that are encoded at a time by default: about a million pixels. */
+export function usualBatch(size: number): number {
+  return Math.min(256, Math.max(1, Math.round(2 ** 20 / size ** 2)));
+}
+
+/** Tells networks apart by their weights and configurations: SHA-256. */
+export function networkHash(network: Clip | Vqgan): string {
+  const hash = createHash("sha256").update(JSON.stringify(network.config));
+  for (const [name, tensor] of network.stateDict()) {
+    hash.update(`${name} ${tensor.dtype} ${tensor.shape.join(" ")}\n`).update(tensor.toBytes());
+  }
+  return hash.digest("hex");
 }
 
 function encodeBatch(batch: PictureSet, views: number, options: EncodeOptions): EncodedSet {
