@@ -18,9 +18,14 @@ afterAll(() => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** A command of a built package. It goes with the test file. */
-export function start(built: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
-  const child = spawn(process.execPath, [join(built, "bin/clip-gen.js"), ...args], {
+/** A command of a built package, behind another one that `enter` gives. It goes with the test file. */
+export function start(
+  built: string,
+  args: readonly string[],
+  { env = {}, enter = [] }: { env?: Readonly<Record<string, string>>; enter?: readonly string[] } = {},
+): Started {
+  const [command = "", ...all] = [...enter, process.execPath, join(built, "bin/clip-gen.js"), ...args];
+  const child = spawn(command, all, {
     env: { ...process.env, CLIP_GEN_NATIVE: nativePath(), OMP_NUM_THREADS: "1", ...env },
   });
   running.add(child);

@@ -1,5 +1,6 @@
 import { clipTraining, gptTraining, vqganTraining, type GptTraining } from "../src/config.ts";
 import type { EncodedSet } from "../src/data/encoded.ts";
+import { sourceOf, type PictureSet, type PictureSource } from "../src/data/picture-stream.ts";
 import { clipStage } from "../src/train/clip.ts";
 import { clipTextStage } from "../src/train/clip-text.ts";
 import { gptStage } from "../src/train/gpt.ts";
@@ -33,6 +34,10 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
   const gpt = gptTraining.parse({ ...common, ...noisy, steps });
   const paired: GptTraining = { ...gpt, objective: { ...gpt.objective, contrastive: 0.5, reconstruction: 0.25 } };
   const paper: GptTraining = { ...gpt, objective: { ...gpt.objective, embedding: 0.2 } };
+  const tokenizer = (from: PictureSet | PictureSource, seed: number): Stage => {
+    const perceptual = perceptualLoss({ clip: tinyClip(), device: "cpu", precision: "float32" });
+    return vqganStage({ vqgan: tinyVqgan({}, seed), pictures: from, config: vqgan, perceptual });
+  };
   const options = { dropout: 0.2, anyOrder: true, qkNorm: true };
   return {
     clip: { config: clip, make: (seed) => clipStage({ clip: tinyClip(seed), pictures, config: clip }) },
@@ -40,12 +45,10 @@ export function tinyStages(data: EncodedSet, steps: number): Record<string, Tiny
       config: clip,
       make: (seed) => clipTextStage({ clip: tinyClip(seed), pictures, config: clip }),
     },
-    vqgan: {
+    vqgan: { config: vqgan, make: (seed) => tokenizer(pictures, seed) },
+    "vqgan, of pictures that stay where they are": {
       config: vqgan,
-      make: (seed) => {
-        const perceptual = perceptualLoss({ clip: tinyClip(), device: "cpu", precision: "float32" });
-        return vqganStage({ vqgan: tinyVqgan({}, seed), pictures, config: vqgan, perceptual });
-      },
+      make: (seed) => tokenizer(sourceOf(pictures), seed),
     },
     gpt: {
       config: paper,

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { readEncoded } from "../data/encoded.ts";
-import { streamFiles, type PictureSet } from "../data/pictures.ts";
+import { findPictures, streamFiles, type PictureSet } from "../data/pictures.ts";
 import { optimizeCodes } from "../evaluate/baselines/vqgan-clip.ts";
 import { retrieveEncoded, retrievePicture, type Retrieved } from "../evaluate/baselines/retrieval.ts";
 import { embedTexts } from "../generate/embed.ts";
@@ -19,7 +19,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
 import { loadClip, loadVqgan } from "./parts-run.ts";
 import { countPrinter } from "./progress.ts";
-import { namedPictures, reportSkipped } from "./training.ts";
+import { reportSkipped } from "./training.ts";
 
 type CommonFlags = Pick<OptimiseFlags, "model" | "output" | "device" | "precision" | "json">;
 
@@ -92,7 +92,7 @@ async function find(
     }
     return retrieveEncoded(condition, data, vqgan);
   }
-  const files = await namedPictures(flags.data, { captions: false });
+  const files = await findPictures(flags.data);
   const skipped: PictureSet["skipped"][number][] = [];
   const onProgress = progressOf("looking at pictures", flags);
   const found = await retrievePicture(condition, streamFiles(files, { size: vqgan.config.resolution }), {

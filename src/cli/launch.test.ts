@@ -102,7 +102,7 @@ describe("processes that die", () => {
     const port = String(20_000 + Math.floor(Math.random() * 20_000));
     const env = { WORLD_SIZE: "3", MASTER_ADDR: "127.0.0.1", MASTER_PORT: port };
     const runs = [0, 1, 2].map((rank) =>
-      start(built, [...long("alone"), "--batch-size", "9"], { ...env, RANK: String(rank) }),
+      start(built, [...long("alone"), "--batch-size", "9"], { env: { ...env, RANK: String(rank) } }),
     );
     await until(() => checkpoints("alone").length > 1);
     runs[1]?.child.kill("SIGKILL");
@@ -132,7 +132,7 @@ describe("processes that die", () => {
 });
 
 const told = async (args: string[], env: Record<string, string> = {}): Promise<string> => {
-  const run = start(built, args, env);
+  const run = start(built, args, { env });
   expect(await run.ended()).toBe(1);
   return run.printed();
 };

@@ -11,7 +11,7 @@ import { countPrinter, progressPrinter } from "./progress.ts";
 import { requireOneProcess } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { gptPreset, vqganPreset } from "./presets.ts";
-import { loadPictures, namedPictures } from "./training.ts";
+import { loadPictures } from "./training.ts";
 import type { TrainAllFlags } from "./train-all.ts";
 
 /** Trains VQGAN and GPT on folders of pictures, with a CLIP that is given, into one model folder. */
@@ -32,7 +32,7 @@ export async function runTrainAll(paths: readonly string[], flags: TrainAllFlags
   );
   const network = vqganPreset(flags.vqganPreset, flags.vqganNetwork);
   const clip = (await Clip.fromPretrained(flags.clip)).setTrainable(false);
-  const pictures = await loadPictures(await namedPictures(paths, { captions: false }), network.resolution);
+  const pictures = await loadPictures(paths, { size: network.resolution, captions: false });
   if (flags.dryRun) {
     console.log("dry run: pictures, CLIP and settings are fine; nothing was written");
     return;

@@ -11,7 +11,7 @@ import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
-import { captionedScenes, loadPictures, namedPictures, runTraining, sceneConfig } from "./training.ts";
+import { captionedScenes, loadPictures, runTraining, sceneConfig } from "./training.ts";
 import type { TrainClipFlags } from "./train-clip.ts";
 
 type Flags = TrainClipFlags & Record<string, unknown>;
@@ -28,7 +28,7 @@ async function train(paths: string[], flags: Flags, config: ClipTraining): Promi
   const imageSize = (known?.config ?? presetOf(flags.preset)).vision.imageSize;
   const pictures =
     captionedScenes(flags, { size: imageSize, alike: config.together }) ??
-    (await loadPictures(await namedPictures(paths, { captions: true }), imageSize));
+    (await loadPictures(paths, { size: imageSize, captions: true }));
   const clip = known ?? newClip(pictures, { ...flags, seed: config.seed });
   const from = flags.initFrom === undefined ? { preset: flags.preset } : { initFrom: flags.initFrom };
   const described = { stage: "clip", ...from, pictures: pictures.count, ...sceneConfig(flags), ...config };

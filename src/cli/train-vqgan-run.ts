@@ -8,7 +8,7 @@ import { vqganStage } from "../train/vqgan.ts";
 import { vqganPreset } from "./presets.ts";
 import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
-import { loadPictures, namedPictures, runTraining, sceneConfig, trainingScenes } from "./training.ts";
+import { runTraining, sceneConfig, trainingPictures, trainingScenes } from "./training.ts";
 import type { TrainVqganFlags } from "./train-vqgan.ts";
 
 type Flags = TrainVqganFlags & Record<string, unknown>;
@@ -20,9 +20,7 @@ export async function runTrainVqgan(paths: string[], flags: Flags): Promise<void
 async function train(paths: string[], flags: Flags, config: VqganTraining): Promise<void> {
   const preset = vqganPreset(flags.preset, flags.network);
   const { resolution } = preset;
-  const pictures =
-    trainingScenes(flags, resolution) ??
-    (await loadPictures(await namedPictures(paths, { captions: false }), resolution));
+  const pictures = trainingScenes(flags, resolution) ?? (await trainingPictures(paths, resolution));
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);

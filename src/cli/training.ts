@@ -2,15 +2,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CommonTraining } from "../config.ts";
 import { generatorCompositions } from "../data/composition-splits.ts";
-import {
-  drawCompositions,
-  drawScenes,
-  findPairs,
-  findPictures,
-  readPictures,
-  type PictureFile,
-  type PictureSet,
-} from "../data/pictures.ts";
+import { drawCompositions, drawScenes, type PictureSet, type PictureSource } from "../data/pictures.ts";
+import { openPictures } from "../data/shards/open-pictures.ts";
+import { pictureSource } from "../data/shards/picture-source.ts";
+import type { PictureStore } from "../data/shards/picture-store.ts";
+import { readStore } from "../data/shards/stored-images.ts";
 import { isFirst } from "../distributed/group.ts";
 import { threadCount } from "../tensor/engine.ts";
 import { writeFolderAtomic } from "../io/atomic.ts";
@@ -122,22 +118,39 @@ function sceneCount(scenes: string): number {
   return numberFlag("--scenes", scenes, { least: 1, whole: true });
 }
 
-/** The pictures that a command names, with their captions where it needs them. */
-export async function namedPictures(
+/** Decoded pictures take so much memory at most; more stay where they are, and are read as they are needed. */
+const IN_MEMORY = 2 * 2 ** 30;
+
+/** The pictures that a training names: folders, lists, shards here or elsewhere. In memory where there are not too many. */
+export async function trainingPictures(paths: readonly string[], size: number): Promise<PictureSet | PictureSource> {
+  const store = await openNamed(paths, { captions: false });
+  if (store.count * size * size * 3 <= IN_MEMORY) return await loadStore(store, size);
+  console.log(`${store.count} pictures, read as they are needed`);
+  return pictureSource(store, { size });
+}
+
+/** All of the pictures that a training names in memory, with their captions where it needs them. */
+export async function loadPictures(
   paths: readonly string[],
-  { captions }: { captions: boolean },
-): Promise<PictureFile[]> {
-  if (paths.length > 0) return captions ? findPairs(paths) : findPictures(paths);
+  { size, captions }: { size: number; captions: boolean },
+): Promise<PictureSet> {
+  return await loadStore(await openNamed(paths, { captions }), size);
+}
+
+async function openNamed(paths: readonly string[], { captions }: { captions: boolean }): Promise<PictureStore> {
+  if (paths.length > 0) {
+    return await openPictures(paths, { captions, onProgress: countPrinter("looking through shards") });
+  }
   throw new UserError(
     captions
-      ? "give pictures with captions: a .jsonl list, or a folder with texts"
-      : "give folders with pictures, or --scenes 20000",
+      ? "give pictures with captions: a .jsonl list, a folder with texts, or shards"
+      : "give folders with pictures or shards, or --scenes 20000",
   );
 }
 
-/** Reads pictures into memory, and tells how it goes. */
-export async function loadPictures(files: readonly PictureFile[], size: number): Promise<PictureSet> {
-  const pictures = await readPictures(files, { size, onProgress: countPrinter("reading pictures") });
+/** Tells how it goes, and what cannot be read. */
+async function loadStore(store: PictureStore, size: number): Promise<PictureSet> {
+  const pictures = await readStore(store, { size, onProgress: countPrinter("reading pictures") });
   reportSkipped(pictures);
   return pictures;
 }

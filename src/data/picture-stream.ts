@@ -76,6 +76,10 @@ export type PictureSource = {
   skipped: readonly { file: string; reason: string }[];
 };
 
+export function isInMemory(pictures: PictureSet | PictureSource): pictures is PictureSet {
+  return "images" in pictures;
+}
+
 /** Pictures in memory as a source. */
 export function sourceOf({ images, size, count, names, captions, skipped }: PictureSet): PictureSource {
   const each = size * size * 3;

@@ -4,12 +4,12 @@ import { type Composition, compositionAt, type CompositionOptions } from "./comp
 import { captionScene } from "./scene-captions.ts";
 import { drawScene } from "./scene-drawing.ts";
 import { sceneAt, type Scene } from "./scenes.ts";
-import { loadImages, findImages, type Crops } from "./image-files.ts";
+import { findImages, type Crops } from "./image-files.ts";
 import { loadPairs } from "./pairs.ts";
 import { isPictureList, readPictureList } from "./picture-list.ts";
 import type { PictureFile, PictureSet, PictureStream } from "./picture-stream.ts";
 import { fileStore } from "./shards/picture-store.ts";
-import { streamStore } from "./shards/stored-images.ts";
+import { readStore, streamStore } from "./shards/stored-images.ts";
 import { Random } from "../random.ts";
 
 export {
@@ -42,18 +42,7 @@ export async function findPairs(paths: readonly string[]): Promise<PictureFile[]
 
 /** Decodes pictures into memory. Unreadable ones are passed over and named in `skipped`. */
 export async function readPictures(files: readonly PictureFile[], options: ReadOptions): Promise<PictureSet> {
-  const paths = files.map(({ file }) => file);
-  const { images, kept, skipped } = await loadImages(paths, options);
-  requireSome(kept.length, skipped);
-  const captions = kept.flatMap((at) => [files[at]?.captions].filter((given) => given !== undefined));
-  const pictures = {
-    images,
-    size: options.size,
-    count: kept.length,
-    names: kept.map((at) => paths[at] ?? ""),
-    skipped,
-  };
-  return captions.length === kept.length ? { ...pictures, captions } : pictures;
+  return await readStore(fileStore(files), options);
 }
 
 /**

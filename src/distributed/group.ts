@@ -34,14 +34,18 @@ export function isFirst(): boolean {
  * Joins the other processes; waits for them. Gloo carries what is on CPUs, NCCL what is on GPUs where libtorch has it.
  * @throws Error when they do not come, or when libtorch was built without c10d
  */
-export async function joinGroup(launched: Launched, device: Device): Promise<void> {
+export async function joinGroup(
+  launched: Launched,
+  device: Device,
+  { joinMs = JOIN_MS }: { joinMs?: number } = {},
+): Promise<void> {
   const { rank, size, host, port, attempt, storeElsewhere } = launched;
   const c10d = engine();
   const onCuda = device !== "cpu";
   const address = await ownAddress(host, port);
   const serves = rank === 0 && !storeElsewhere;
   const join = (backend: string): void =>
-    c10d.joinGroup(backend, rank, size, host, port, serves, address, `clip-gen/${attempt}`, JOIN_MS, WAIT_MS);
+    c10d.joinGroup(backend, rank, size, host, port, serves, address, `clip-gen/${attempt}`, joinMs, WAIT_MS);
   try {
     join(onCuda && c10d.groupBackends().includes("nccl") ? "nccl" : onCuda ? "gloo-cuda" : "gloo");
   } catch (error) {

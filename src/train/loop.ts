@@ -16,6 +16,10 @@ export type Stage = {
   /** Everything that changes from step to step. */
   readonly parts: Record<string, Stateful>;
   /**
+   * Reads what a step at this position needs, where it does not lie in memory, and begins with the next ones.
+   */
+  load?(position: number): Promise<void>;
+  /**
    * Does step number `step` (from 0) and gives its numbers; `loss`, `lr` and `grad_norm` among them.
    * @param position which batch, and which random numbers; by default those that have the step's number
    * @throws StepError, with nothing applied, when the numbers go wrong
@@ -84,6 +88,7 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<numb
     if (at.step === 0) await save();
     while (at.step < options.steps && !anyProcess(options.signal?.aborted ?? false, stage.device)) {
       const { step, position } = at;
+      await stage.load?.(position);
       let metrics: Metrics;
       try {
         metrics = meansOverProcesses(stage.step(step, position), stage.device);

@@ -1,7 +1,7 @@
 import type { VqganTraining } from "../config.ts";
 import { PictureBatches, croppedSize, fromPixels, toPixels } from "../data/batches.ts";
-import type { PictureSet } from "../data/pictures.ts";
-import { gather, spread } from "../data/rows.ts";
+import { isInMemory, sourceOf, type PictureSet, type PictureSource } from "../data/picture-stream.ts";
+import { spread } from "../data/rows.ts";
 import { pictureGrid } from "../data/picture-grid.ts";
 import {
   GradientAverage,
@@ -37,7 +37,7 @@ import { autoencoderLoss, discriminatorLoss, firstDiscStep, type PerceptualLoss 
  */
 export function vqganStage(options: {
   vqgan: Vqgan;
-  pictures: PictureSet;
+  pictures: PictureSet | PictureSource;
   config: VqganTraining;
   /** How different two batches of pictures look: LPIPS, or distances of CLIP's features. Without it only pixels count. */
   perceptual?: PerceptualLoss | undefined;
@@ -123,6 +123,7 @@ export function vqganStage(options: {
       ...(discriminator && discOptimizer && { discriminator, disc_optimizer: discOptimizer }),
       ...(lecam && { lecam }),
     },
+    load: (position) => batches.load(position),
     step: (number, position = number) => tidy(() => step(number, position)),
     badness: ({ psnr = Number.NaN }) => -psnr,
     batchNames: (position) => batches.namesAt(position),
@@ -191,11 +192,16 @@ class CodeUsage implements Stateful {
 const SHOWN = 8;
 
 /** A few pictures above their reconstructions. */
-async function reconstructionSample(vqgan: Vqgan, pictures: PictureSet, ema: Ema | undefined): Promise<Sample> {
+async function reconstructionSample(
+  vqgan: Vqgan,
+  pictures: PictureSet | PictureSource,
+  ema: Ema | undefined,
+): Promise<Sample> {
   const { size } = pictures;
   const rows = spread(pictures.count, SHOWN);
   const count = rows.length;
-  const originals = gather(new Uint8Array(count * size * size * 3), pictures.images, rows);
+  const source = isInMemory(pictures) ? sourceOf(pictures) : pictures;
+  const { images: originals } = await source.read(rows);
   const draw = (): Uint8Array =>
     noGrad(() =>
       tidy(() =>

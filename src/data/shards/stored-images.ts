@@ -1,5 +1,6 @@
 import { loadImages, type Crops, type LoadedImages } from "../image-files.ts";
 import type { PictureSet, PictureStream } from "../picture-stream.ts";
+import { checkBroken } from "./broken.ts";
 import type { PictureStore } from "./picture-store.ts";
 
 /** Pictures that are under way at once: more than cores, as networks hold up what comes between two steps of each. */
@@ -14,7 +15,7 @@ export type StoredImages = LoadedImages & {
 export async function loadStored(
   store: PictureStore,
   indices: readonly number[],
-  options: { size: number; crops?: Crops; start?: number },
+  options: { size: number; crops?: Crops; start?: number; onProgress?: (done: number, total: number) => void },
 ): Promise<StoredImages> {
   const captions: (readonly string[] | undefined)[] = [];
   const pictures = indices.map((index, row) => ({
@@ -28,6 +29,18 @@ export async function loadStored(
   const loaded = await loadImages(pictures, { ...options, concurrency: READ_AHEAD });
   const kept = loaded.kept.flatMap((row) => [captions[row]].filter((given) => given !== undefined));
   return kept.length === loaded.kept.length ? { ...loaded, captions: kept } : loaded;
+}
+
+/** All pictures of a store, in memory. Unreadable ones are named in `skipped`; an error where there is no other. */
+export async function readStore(
+  store: PictureStore,
+  options: { size: number; onProgress?: (done: number, total: number) => void },
+): Promise<PictureSet> {
+  const everything = Array.from({ length: store.count }, (_, index) => index);
+  const { images, kept, skipped, captions } = await loadStored(store, everything, options);
+  checkBroken(skipped.length, { count: store.count, mostBroken: Infinity, first: skipped[0] });
+  const names = kept.map((index) => store.nameOf(index));
+  return { images, size: options.size, count: kept.length, names, skipped, ...(captions && { captions }) };
 }
 
 export type StoreStreamOptions = {
