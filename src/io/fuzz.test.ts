@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { flaxArray, flaxChunks, pack, tree } from "../../test/msgpack-files.ts";
+import { problemOf } from "../../test/fuzz.ts";
 import { type Json, mutate, mutateJson } from "../../test/mutate.ts";
 import {
   call,
@@ -28,7 +29,6 @@ const COUNT = Number(process.env["CLIP_GEN_FUZZ"] ?? 10_000);
 const SEED = Number(process.env["CLIP_GEN_FUZZ_SEED"] ?? 1);
 const MAX_SECONDS = 1;
 const MAX_BYTES = 2 ** 26;
-const MAX_MESSAGE_CHARACTERS = 2000;
 
 let folder = "";
 beforeAll(() => {
@@ -162,20 +162,6 @@ const readers: Record<string, Reader> = {
     read: (path) => void ClipTokenizer.fromFile(path).encode("the cat"),
   },
 };
-
-/** What is wrong with an error; null for one that a user can be shown. */
-function problemOf(error: unknown): string | null {
-  if (!(error instanceof Error)) return "no error was thrown, but a value";
-  if (/[\n\r]/.test(error.message)) return "the message has several lines";
-  if (error.message.length > MAX_MESSAGE_CHARACTERS) return `the message has ${error.message.length} characters`;
-  // A mistake of the program may be wrapped in a fine message.
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof ReferenceError) return String(cause);
-    const isExpected = "code" in cause || cause.message === "Offset is outside the bounds of the DataView";
-    if ((cause instanceof TypeError || cause instanceof RangeError) && !isExpected) return String(cause.stack);
-  }
-  return null;
-}
 
 /** Opens and reads one damaged file; says what went wrong beyond an honest error. */
 function tryOne({ file, read = readAll }: Reader): string | null {
