@@ -67,7 +67,7 @@ const hostileText = fc.oneof(
 );
 
 /** Reads a list of these bytes, or the part that the question asks for; what goes wrong beyond an honest error. */
-async function read(bytes: Uint8Array, question: string): Promise<string | null> {
+async function listed(bytes: Uint8Array, question: string): Promise<string | null> {
   const path = join(folder, "fuzz.jsonl");
   writeFileSync(path, bytes);
   return (
@@ -99,7 +99,7 @@ describe("lists of pictures that anyone may have written", () => {
         const line = random.int(lines.length);
         const damaged = lines.map((each, i) => (i === line ? mutateJson(each, random) : JSON.stringify(each)));
         const bytes = random.chance(0.3) ? mutate(whole, random) : Buffer.from(damaged.join("\n"));
-        expect(await read(bytes, question)).toBeNull();
+        expect(await listed(bytes, question)).toBeNull();
       }),
       fuzzed(1000),
     );
@@ -127,7 +127,7 @@ describe("lists of pictures that anyone may have written", () => {
         fc.array(line, { minLength: 1, maxLength: 3 }),
         fc.constantFrom(...questions),
         async (all, q) => {
-          expect(await read(Buffer.from(all.map((each) => JSON.stringify(each)).join("\n")), q)).toBeNull();
+          expect(await listed(Buffer.from(all.map((each) => JSON.stringify(each)).join("\n")), q)).toBeNull();
         },
       ),
       fuzzed(500),
@@ -137,9 +137,9 @@ describe("lists of pictures that anyone may have written", () => {
   test("and the question may be anything", async () => {
     await fc.assert(
       fc.asyncProperty(hostileText, hostileText, async (key, text) => {
-        expect(await read(whole, `?${key}=${text}`)).toBeNull();
-        expect(await read(whole, `?fold=${text}&by=${key}`)).toBeNull();
-        expect(await read(whole, `?caption=${text}`)).toBeNull();
+        expect(await listed(whole, `?${key}=${text}`)).toBeNull();
+        expect(await listed(whole, `?fold=${text}&by=${key}`)).toBeNull();
+        expect(await listed(whole, `?caption=${text}`)).toBeNull();
       }),
       fuzzed(100),
     );

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { flaxArray, flaxChunks, pack, tree } from "../../test/msgpack-files.ts";
 import { problemOf } from "../../test/fuzz.ts";
@@ -115,6 +116,9 @@ const tokenizer = {
   },
 };
 
+const merges = Buffer.from("#version: 0.2\nt h\nth e</w>\nc a\nca t</w>\n");
+const tokenize = (path: string): void => void ClipTokenizer.fromFile(path).encode("the cat");
+
 const readAll = (path: string): void => {
   for (const [name, weight] of openWeights(path).weights) readWeight(name, weight);
 };
@@ -159,8 +163,10 @@ const readers: Record<string, Reader> = {
   "tokenizer.json": {
     file: "tokenizer.json",
     damage: (random) => ({ "tokenizer.json": damagedJson(tokenizer, random) }),
-    read: (path) => void ClipTokenizer.fromFile(path).encode("the cat"),
+    read: tokenize,
   },
+  "merges.txt": { ...whole("merges.txt", merges), read: tokenize },
+  "merges.txt.gz": { ...whole("merges.txt.gz", gzipSync(merges)), read: tokenize },
 };
 
 /** Opens and reads one damaged file; says what went wrong beyond an honest error. */
@@ -212,5 +218,9 @@ describe("readers of files that anyone may have written", () => {
     for (const [file] of valid) readAll(join(folder, file));
     writeFileSync(join(folder, "tokenizer.json"), jsonBytes(tokenizer));
     expect(ClipTokenizer.fromFile(join(folder, "tokenizer.json")).decode([512])).toBe("th");
+    for (const [file, bytes] of [["merges.txt", merges] as const, ["merges.txt.gz", gzipSync(merges)] as const]) {
+      writeFileSync(join(folder, file), bytes);
+      expect(ClipTokenizer.fromFile(join(folder, file)).decode([512])).toBe("th");
+    }
   });
 });

@@ -24,7 +24,7 @@ export function parseYaml(text: string): unknown {
   } catch (error) {
     // The lines after the first show the place in the text.
     const [reason = ""] = error instanceof Error ? error.message.split("\n") : [String(error)];
-    throw new Error(oneLine(reason));
+    throw new Error(oneLine(reason), { cause: error });
   }
   if (holdsItself(value)) throw new Error("a part of it holds itself");
   return value;
