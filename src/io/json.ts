@@ -30,12 +30,15 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** Whether lists and objects stand in each other deeper than anything that is meant. */
+/** Whether lists and objects stand in each other deeper than anything that is meant: without an end, where one holds itself. */
 export function nestsTooDeeply(value: unknown): boolean {
-  let level: object[] = isObject(value) ? [value] : [];
-  for (let depth = 0; level.length > 0; depth += 1) {
+  let level = new Set([value].filter(isObject));
+  for (let depth = 0; level.size > 0; depth += 1) {
     if (depth === MAX_LEVELS) return true;
-    level = level.flatMap((parts) => Object.values(parts).filter(isObject));
+    // Each once: what several places share, as YAML's aliases do, would become ever more.
+    const next = new Set<object>();
+    for (const parts of level) for (const part of Object.values(parts)) if (isObject(part)) next.add(part);
+    level = next;
   }
   return false;
 }

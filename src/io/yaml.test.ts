@@ -23,6 +23,12 @@ test("names that JavaScript's objects have are names like others", () => {
 const letters = [..."abcdefgh"];
 const laughs = letters.map((letter, i) => `${letter}: &${letter} [${`*${letters[i - 1] ?? "a"}, `.repeat(9)}]`);
 
+/** Thirty maps in each other, in the last of them the link before. */
+function link(number: number): string {
+  const maps = Array.from({ length: 30 }, (_, depth) => `${" ".repeat(depth + 1)}a:`);
+  return `k${number}: &k${number}\n${maps.join("\n")} ${number === 1 ? 1 : `*k${number - 1}`}`;
+}
+
 describe("texts that are traps are refused in one line:", () => {
   test.each([
     ["a list that holds itself", "a: &a [*a]", "holds itself"],
@@ -31,6 +37,8 @@ describe("texts that are traps are refused in one line:", () => {
     ["brackets in each other", "[".repeat(60_000), "nests deeper"],
     ["brackets that strings seem to close", '["]", '.repeat(5000), "nests deeper"],
     ["lists in lists in a line", "- ".repeat(30_000), "nests deeper"],
+    ["maps in maps in a line", "a: ".repeat(10_000), "nests deeper"],
+    ["aliases of what nests itself", [1, 2, 3, 4, 5, 6].map((i) => link(i)).join("\n"), "nests deeper"],
     ["maps in maps", Array.from({ length: 300 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"), "nests deeper"],
     ["a function", "a: !!js/function 'x'", "Unresolved tag"],
     ["a command", "a: !!python/object/apply:os.system [touch x]", "Unresolved tag"],

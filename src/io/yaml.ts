@@ -1,4 +1,5 @@
 import { parseDocument } from "yaml";
+import { nestsTooDeeply } from "./json.ts";
 import { oneLine } from "./read-error.ts";
 
 /** Settings have some hundred lines. The parser compares every key with all others: 20,000 of them take 8 seconds. */
@@ -14,7 +15,7 @@ const MAX_NESTING = 100;
 export function parseYaml(text: string): unknown {
   if (text.length > MAX_CHARACTERS) throw new Error(`it has ${text.length} characters, which no settings have`);
   // Before it is parsed: where the stack ends while V8 compiles a regular expression, the process ends too.
-  if (nesting(text) > MAX_NESTING) throw new Error("it nests deeper, or has more brackets, than settings do");
+  if (nesting(text) > MAX_NESTING) throw new Error("it nests deeper, or has more in a line, than settings do");
   let value: unknown;
   try {
     const document = parseDocument(text, { logLevel: "error", stringKeys: true });
@@ -26,25 +27,18 @@ export function parseYaml(text: string): unknown {
     const [reason = ""] = error instanceof Error ? error.message.split("\n") : [String(error)];
     throw new Error(oneLine(reason), { cause: error });
   }
-  if (holdsItself(value)) throw new Error("a part of it holds itself");
+  // Aliases nest without a bracket, and may lead to what they stand in.
+  if (nestsTooDeeply(value)) throw new Error("it nests deeper than settings do, or a part of it holds itself");
   return value;
 }
 
-/** At least how deep it nests. Strings are not told apart: a wrong guess of where one ends would be a way in. */
+/** No less than how deep it nests. Strings are not told apart: a wrong guess of where one ends would be a way in. */
 function nesting(text: string): number {
   const columns = text.split("\n").map((line) => {
-    // "- - a" opens two lists in a line.
+    // "- - a" opens two lists in a line, and the parser follows "a: b: c" before it refuses that.
     const opened = line.match(/[-?:](?=\s|$)/g) ?? [];
     return Math.max(opened.length, line.search(/[^ ]|$/));
   });
   const brackets = text.match(/[[{]/g) ?? [];
   return columns.reduce((most, column) => Math.max(most, column), brackets.length);
-}
-
-/** Whether an alias leads to what it stands in: whoever walks through it does not come to an end. */
-function holdsItself(value: unknown, above: readonly object[] = []): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (above.includes(value)) return true;
-  const within = [...above, value];
-  return Object.values(value).some((part) => holdsItself(part, within));
 }
