@@ -19,7 +19,8 @@ type Inspected = { found: Found; problem?: string | undefined };
 /** Says what a path holds. Throws, once everything has been said, where it would not load. */
 export async function runInspect(path: string, flags: InspectFlags): Promise<void> {
   const { found, problem } = await inspect(path, flags);
-  if (flags.json) console.log(JSON.stringify({ ...found, ...(problem !== undefined && { problem }) }, undefined, 2));
+  // JSON leaves 0x7f to 0x9f as they are, and takes their escapes.
+  if (flags.json) say(JSON.stringify({ ...found, ...(problem !== undefined && { problem }) }, undefined, 2));
   else print(found);
   if (problem !== undefined) throw new UserError(problem);
 }
