@@ -3,8 +3,9 @@ import { extname, join } from "node:path";
 import { commandOf } from "../generate/command-line.ts";
 import { pictureOrigin } from "../generate/picture-origin.ts";
 import { resolveModelPath } from "../io/hub/hub-cache.ts";
-import { readJson } from "../io/json.ts";
+import { parseJson, readJson } from "../io/json.ts";
 import { readPngText } from "../io/png-text.ts";
+import { printable } from "../io/read-error.ts";
 import { webpXmp, xmpOrigin } from "../io/xmp.ts";
 import { UserError } from "./errors.ts";
 import { inspectWeights } from "./inspect-weights.ts";
@@ -18,7 +19,8 @@ type Inspected = { found: Found; problem?: string | undefined };
 /** Says what a path holds. Throws, once everything has been said, where it would not load. */
 export async function runInspect(path: string, flags: InspectFlags): Promise<void> {
   const { found, problem } = await inspect(path, flags);
-  if (flags.json) console.log(JSON.stringify({ ...found, ...(problem !== undefined && { problem }) }, undefined, 2));
+  // JSON leaves 0x7f to 0x9f as they are, and takes their escapes.
+  if (flags.json) say(JSON.stringify({ ...found, ...(problem !== undefined && { problem }) }, undefined, 2));
   else print(found);
   if (problem !== undefined) throw new UserError(problem);
 }
@@ -99,7 +101,7 @@ function inspectPicture(path: string, ending: ".png" | ".webp"): Found {
 
 function parseLine(file: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new UserError(`${file} is damaged: its text is no JSON`, { cause: error });
   }
@@ -113,16 +115,21 @@ function asRecord(value: unknown): Record<string, unknown> {
 function print(value: object, indent = ""): void {
   for (const [name, entry] of Object.entries(value)) {
     if (Array.isArray(entry) && entry.length > 8 && entry.every((item) => typeof item === "string")) {
-      console.log(`${indent}${name}`);
-      for (const item of entry) console.log(`${indent}  ${item}`);
+      say(`${indent}${name}`);
+      for (const item of entry) say(`${indent}  ${item}`);
     } else if (Array.isArray(entry) && entry.some((item) => typeof item === "object")) {
-      console.log(`${indent}${name}`);
-      for (const item of entry) console.log(`${indent}  ${JSON.stringify(item)}`);
+      say(`${indent}${name}`);
+      for (const item of entry) say(`${indent}  ${JSON.stringify(item)}`);
     } else if (typeof entry === "object" && entry !== null && !Array.isArray(entry)) {
-      console.log(`${indent}${name}`);
+      say(`${indent}${name}`);
       print(entry, `${indent}  `);
-    } else console.log(`${indent}${name.padEnd(Math.max(2, 24 - indent.length))} ${show(entry)}`);
+    } else say(`${indent}${name.padEnd(Math.max(2, 24 - indent.length))} ${show(entry)}`);
   }
+}
+
+/** What stands in a file is its author's. */
+function say(text: string): void {
+  console.log(printable(text));
 }
 
 function show(value: unknown): string {

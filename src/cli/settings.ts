@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { fromDisk } from "../config.ts";
+import { oneLine } from "../io/read-error.ts";
+import { parseYaml } from "../io/yaml.ts";
 import { UserError } from "./errors.ts";
 import { fieldsOf, type JsonField } from "./settings-flags.ts";
 
@@ -23,12 +24,23 @@ export function readSettings<T>(
     merged[name] = typeof value === "string" ? convert(value, field) : value;
   }
   const parsed = schema.safeParse(merged);
-  if (!parsed.success) throw new UserError(`these settings do not work:\n${z.prettifyError(parsed.error)}`);
-  const unknown = Object.keys(merged).filter((key) => !(key in schema.shape));
+  if (!parsed.success) throw new UserError(`these settings do not work:\n${problemLines(parsed.error)}`);
+  const unknown = Object.keys(merged).filter((key) => !Object.hasOwn(schema.shape, key));
   if (unknown.length > 0) {
-    throw new UserError(`unknown setting ${unknown.join(", ")}; known: ${Object.keys(schema.shape).join(", ")}`);
+    throw new UserError(
+      `unknown setting ${oneLine(unknown.join(", "))}; known: ${Object.keys(schema.shape).join(", ")}`,
+    );
   }
   return parsed.data;
+}
+
+/** Names of settings may come from a file that somebody else wrote. */
+function problemLines(error: z.ZodError): string {
+  return z
+    .prettifyError(error)
+    .split("\n")
+    .map((line) => oneLine(line))
+    .join("\n");
 }
 
 function convert(text: string, field: JsonField): unknown {

@@ -13,6 +13,7 @@ import { writeFolderAtomic } from "../io/atomic.ts";
 import { runStage, type Stage } from "../train/loop.ts";
 import { choosePrecision } from "../train/precision.ts";
 import { parseDevice } from "../tensor/engine.ts";
+import { printable } from "../io/read-error.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
@@ -86,7 +87,7 @@ export function reportSkipped({ skipped, count }: Pick<PictureSet, "skipped" | "
   console.log(`${count} pictures`);
   if (skipped.length === 0) return;
   console.log(`${skipped.length} could not be read and are passed over:`);
-  for (const { file, reason } of skipped.slice(0, 10)) console.log(`  ${file}: ${reason}`);
+  for (const { file, reason } of skipped.slice(0, 10)) console.log(printable(`  ${file}: ${reason}`));
   if (skipped.length > 10) console.log(`  and ${skipped.length - 10} more`);
 }
 

@@ -3,7 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import sharp from "sharp";
+import { oneLine } from "../io/read-error.ts";
 import { Random } from "../random.ts";
+import { pictureFormatOf } from "./picture-format.ts";
 import type { Rgb } from "./scenes.ts";
 
 /** Decoded pictures: (height, width, 3) RGB bytes in sRGB, rows from the top. */
@@ -15,7 +17,7 @@ export class ImageError extends Error {
   readonly reason: string;
 
   constructor(path: string | null, reason: string, options?: ErrorOptions) {
-    super(`cannot read the picture${path === null ? "" : ` ${path}`}: ${reason}`, options);
+    super(`cannot read the picture${path === null ? "" : ` ${oneLine(path)}`}: ${reason}`, options);
     this.name = "ImageError";
     this.path = path;
     this.reason = reason;
@@ -41,11 +43,19 @@ export function isImageFile(path: string): boolean {
   return imageExtensions.includes(extname(path).toLowerCase());
 }
 
-/** Decoders that may run. SVG stays out: it is a program that can name other files. */
-const formats = new Set(["png", "jpeg", "webp", "gif", "heif", "tiff"]);
-
 /** Most pixels a picture may have. A small file can claim any size; this many take 300 MB as RGB. */
 export const maxPixels = 100_000_000;
+/** Most bytes of a picture as its file has it: interlaced ones are whole in memory before they are made smaller. */
+const maxBytes = 4 * maxPixels;
+const bytesOfSample: Readonly<Record<string, number>> = {
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+};
 
 /** How a picture is resampled: Catmull-Rom as CLIP's own preprocessing, Lanczos, or the nearest pixel. */
 export type ResizeKernel = "cubic" | "lanczos3" | "linear" | "nearest";
@@ -85,10 +95,15 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
 
 async function decode(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {
   if (bytes.length === 0) throw new Error("the file is empty");
+  const format = pictureFormatOf(bytes);
+  if (format === undefined) throw new Error(UNKNOWN);
   // "error" and not "warning": odd but harmless metadata is no reason to lose a picture. Truncated ones still fail.
   const pipeline = sharp(bytes, { failOn: "error", limitInputPixels: maxPixels, autoOrient: true });
-  const { format, autoOrient } = await pipeline.metadata();
-  if (!formats.has(format)) throw new Error(`${format} is not a format that is read here`);
+  const { format: found, autoOrient, channels, depth } = await pipeline.metadata();
+  if (found !== format) throw new Error(`it starts as ${format} and is ${found}`);
+  const total = autoOrient.width * autoOrient.height * channels * (bytesOfSample[depth] ?? Infinity);
+  if (total > maxBytes)
+    throw new Error(`it has ${channels} channels of ${depth}, which take more than ${maxBytes} bytes`);
   const [red, green, blue] = options.background ?? [255, 255, 255];
   pipeline.flatten({ background: { r: red, g: green, b: blue } });
 
@@ -134,6 +149,8 @@ function checkOptions({ size, crop, scale, flip, random }: DecodeOptions): void 
   }
 }
 
+const UNKNOWN = "it is not a picture of a known format, or is damaged";
+
 /** One line about what went wrong, without the stack and without sharp's own line breaks. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -141,10 +158,8 @@ function reasonOf(error: unknown): string {
   if (code === "ENOENT") return "there is no such file";
   if (code === "EISDIR") return "it is a folder";
   if (code === "EACCES") return "permission denied";
-  if (error.message.includes("unsupported image format")) return "it is not a picture of a known format, or is damaged";
+  if (error.message.includes("unsupported image format")) return UNKNOWN;
   if (error.message.includes("exceeds pixel limit")) return `it has more than ${maxPixels} pixels`;
-  return error.message
-    .trim()
-    .split(/\s*\n\s*/)
-    .join("; ");
+  const lines = error.message.trim().split(/\s*\n\s*/);
+  return oneLine(lines.join("; "));
 }

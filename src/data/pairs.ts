@@ -2,6 +2,7 @@
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import { oneLine } from "../io/read-error.ts";
 import { captionsFromText } from "./captions.ts";
 import { findImages } from "./image-files.ts";
 import { isPictureList, readPictureList } from "./picture-list.ts";
@@ -22,7 +23,7 @@ export type PicturePair = { file: string; captions: string[] };
 export async function loadPairs(path: string): Promise<PicturePair[]> {
   if (isPictureList(path)) return readList(path);
   const info = await stat(path).catch((error: unknown) => {
-    throw new Error(`cannot read pairs from ${path}: there is no such file or folder`, { cause: error });
+    throw new Error(`cannot read pairs from ${oneLine(path)}: there is no such file or folder`, { cause: error });
   });
   if (!info.isDirectory()) throw new Error(`cannot read pairs from ${path}: expected a .jsonl list or a folder`);
   const names = await readdir(path);
@@ -39,7 +40,8 @@ async function readList(path: string): Promise<PicturePair[]> {
   const bare = pictures.find(({ captions }) => captions.length === 0);
   if (bare) {
     const { place, file } = bare;
-    throw new Error(`${place}: no caption for ${basename(file)}, expected "caption", "captions", "text" or "name"`);
+    const name = oneLine(basename(file));
+    throw new Error(`${place}: no caption for ${name}, expected "caption", "captions", "text" or "name"`);
   }
   return pictures.map(({ file, captions }) => ({ file, captions }));
 }

@@ -1,9 +1,10 @@
 /** Lists of pictures: `.jsonl` files with a line a picture. */
 
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { z } from "zod";
+import { linesOf } from "../io/lines.ts";
+import { oneLine } from "../io/read-error.ts";
 import { Random } from "../random.ts";
 
 /** One line of a list. */
@@ -44,11 +45,11 @@ export function isPictureList(path: string): boolean {
  */
 export async function readPictureList(source: string): Promise<ListedPicture[]> {
   const { list, where, style, caption, fold } = parseSource(source);
-  if (!existsSync(list)) throw new Error(`cannot read the list ${list}: there is no such file`);
+  if (!existsSync(list)) throw listError(`cannot read the list ${list}: there is no such file`);
   const folder = dirname(list);
   const pictures: ListedPicture[] = [];
   let number = 0;
-  for await (const raw of createInterface({ input: createReadStream(list, "utf8"), crlfDelay: Infinity })) {
+  for await (const raw of linesOf(list)) {
     number++;
     const content = number === 1 ? raw.replace(/^\uFEFF/, "") : raw;
     if (content.trim() === "") continue;
@@ -70,7 +71,7 @@ export async function readPictureList(source: string): Promise<ListedPicture[]> 
   const wanted = where.map(([key, values]) => `"${key}": ${values.map((value) => `"${value}"`).join(" or ")}`);
   if (fold) wanted.push(`fold ${fold.first} to ${fold.last} of ${fold.of}`);
   const condition = wanted.length === 0 ? "" : ` with ${wanted.join(" and ")}`;
-  throw new Error(`${list} names no picture${condition} in ${number} ${number === 1 ? "line" : "lines"}`);
+  throw listError(`${list} names no picture${condition} in ${number} ${number === 1 ? "line" : "lines"}`);
 }
 
 /**
@@ -120,18 +121,32 @@ function parseFold(folds: string, by: string | undefined): Fold {
   const [, first = "", last = first, of = ""] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(folds) ?? [];
   const fold = { first: Number(first), last: Number(last), of: Number(of), by };
   if (of !== "" && fold.first <= fold.last && fold.last < fold.of) return fold;
-  throw new Error(`fold=${folds}: expected folds of a whole, counted from 0, such as 0/10 or 1-9/10`);
+  throw listError(`fold=${folds}: expected folds of a whole, counted from 0, such as 0/10 or 1-9/10`);
 }
 
 function isInFold(line: Line, file: string, { first, last, of, by }: Fold): boolean {
-  const key = by === undefined ? file : line[by];
-  if (key === undefined) throw new Error(`${file}: the line has no "${by}", which decides its fold`);
-  const own = new Random("fold", String(key)).int(of);
+  const key = by === undefined ? file : wordOf(line, by);
+  if (key === undefined) throw listError(`${file}: the line has no "${by}", which decides its fold`);
+  const own = new Random("fold", key).int(of);
   return own >= first && own <= last;
 }
 
 function matches(line: Line, where: Source["where"]): boolean {
-  return where.every(([key, values]) => values.includes(String(line[key])));
+  return where.every(([key, values]) => {
+    const word = wordOf(line, key);
+    return word !== undefined && values.includes(word);
+  });
+}
+
+/** The text, number or truth value of a field; undefined where it has none, or a list or an object. */
+function wordOf(line: Line, key: string): string | undefined {
+  const value = Object.hasOwn(line, key) ? line[key] : undefined;
+  return typeof value === "object" || value === undefined ? undefined : String(value);
+}
+
+/** What stands in a list is its author's, line breaks and a terminal's control codes included. */
+function listError(message: string, options?: ErrorOptions): Error {
+  return new Error(oneLine(message), options);
 }
 
 function parseLine(content: string, place: string): Line {
@@ -139,7 +154,7 @@ function parseLine(content: string, place: string): Line {
   try {
     value = JSON.parse(content);
   } catch (error) {
-    throw new Error(`${place}: not JSON, expected an object such as {"file": "a.png", "caption": "a cat"}`, {
+    throw listError(`${place}: not JSON, expected an object such as {"file": "a.png", "caption": "a cat"}`, {
       cause: error,
     });
   }
@@ -147,24 +162,24 @@ function parseLine(content: string, place: string): Line {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const key = issue?.path.join(".") ?? "";
-  throw new Error(`${place}: ${key === "" ? "" : `"${key}": `}${issue?.message ?? "malformed"}`);
+  throw listError(`${place}: ${key === "" ? "" : `"${key}": `}${issue?.message ?? "malformed"}`);
 }
 
 function fileOf(line: Line, place: string): string {
   const file = line.file ?? line.file_name;
-  if (file === undefined) throw new Error(`${place}: no picture, expected "file" or "file_name"`);
+  if (file === undefined) throw listError(`${place}: no picture, expected "file" or "file_name"`);
   // A list describes the pictures beside it. Anything else would make it read wherever it likes.
   const parts = file.split(/[\\/]/);
   if (/^([\\/]|[a-z]:)/i.test(file) || parts.includes("..")) {
-    throw new Error(`${place}: "${file}" lies outside the list's folder, expected a path relative to the list`);
+    throw listError(`${place}: "${file}" lies outside the list's folder, expected a path relative to the list`);
   }
   return file;
 }
 
 function fieldOf(line: Line, key: string, place: string): string {
-  const value = line[key];
+  const value = Object.hasOwn(line, key) ? line[key] : undefined;
   if (typeof value === "string" && value.trim() !== "") return value.trim();
-  throw new Error(`${place}: the line has no "${key}", which is to be the caption`);
+  throw listError(`${place}: the line has no "${key}", which is to be the caption`);
 }
 
 /** With one more caption, which names the style: "photo apple". */

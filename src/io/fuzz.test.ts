@@ -1,8 +1,10 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { flaxArray, flaxChunks, pack, tree } from "../../test/msgpack-files.ts";
+import { problemOf } from "../../test/fuzz.ts";
 import { type Json, mutate, mutateJson } from "../../test/mutate.ts";
 import {
   call,
@@ -28,7 +30,6 @@ const COUNT = Number(process.env["CLIP_GEN_FUZZ"] ?? 10_000);
 const SEED = Number(process.env["CLIP_GEN_FUZZ_SEED"] ?? 1);
 const MAX_SECONDS = 1;
 const MAX_BYTES = 2 ** 26;
-const MAX_MESSAGE_CHARACTERS = 2000;
 
 let folder = "";
 beforeAll(() => {
@@ -115,6 +116,9 @@ const tokenizer = {
   },
 };
 
+const merges = Buffer.from("#version: 0.2\nt h\nth e</w>\nc a\nca t</w>\n");
+const tokenize = (path: string): void => void ClipTokenizer.fromFile(path).encode("the cat");
+
 const readAll = (path: string): void => {
   for (const [name, weight] of openWeights(path).weights) readWeight(name, weight);
 };
@@ -159,23 +163,11 @@ const readers: Record<string, Reader> = {
   "tokenizer.json": {
     file: "tokenizer.json",
     damage: (random) => ({ "tokenizer.json": damagedJson(tokenizer, random) }),
-    read: (path) => void ClipTokenizer.fromFile(path).encode("the cat"),
+    read: tokenize,
   },
+  "merges.txt": { ...whole("merges.txt", merges), read: tokenize },
+  "merges.txt.gz": { ...whole("merges.txt.gz", gzipSync(merges)), read: tokenize },
 };
-
-/** What is wrong with an error; null for one that a user can be shown. */
-function problemOf(error: unknown): string | null {
-  if (!(error instanceof Error)) return "no error was thrown, but a value";
-  if (/[\n\r]/.test(error.message)) return "the message has several lines";
-  if (error.message.length > MAX_MESSAGE_CHARACTERS) return `the message has ${error.message.length} characters`;
-  // A mistake of the program may be wrapped in a fine message.
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof ReferenceError) return String(cause);
-    const isExpected = "code" in cause || cause.message === "Offset is outside the bounds of the DataView";
-    if ((cause instanceof TypeError || cause instanceof RangeError) && !isExpected) return String(cause.stack);
-  }
-  return null;
-}
 
 /** Opens and reads one damaged file; says what went wrong beyond an honest error. */
 function tryOne({ file, read = readAll }: Reader): string | null {
@@ -226,5 +218,9 @@ describe("readers of files that anyone may have written", () => {
     for (const [file] of valid) readAll(join(folder, file));
     writeFileSync(join(folder, "tokenizer.json"), jsonBytes(tokenizer));
     expect(ClipTokenizer.fromFile(join(folder, "tokenizer.json")).decode([512])).toBe("th");
+    for (const [file, bytes] of [["merges.txt", merges] as const, ["merges.txt.gz", gzipSync(merges)] as const]) {
+      writeFileSync(join(folder, file), bytes);
+      expect(ClipTokenizer.fromFile(join(folder, file)).decode([512])).toBe("th");
+    }
   });
 });

@@ -64,6 +64,11 @@ describe("text in PNG files", () => {
     expect(() => readPngText(flipped)).toThrow(/checksum of its iTXt/);
     const bomb = Buffer.concat([Buffer.from("b\0\0"), deflateSync(Buffer.alloc(2 ** 25))]);
     expect(() => readPngText(insertChunk(png, "zTXt", bomb))).toThrow(/longer than/);
+    // Each of these is within the limit, and all of them would be gigabytes.
+    const half = Buffer.concat([Buffer.from("x\0\0"), deflateSync(Buffer.alloc(2 ** 23))]);
+    let many = png;
+    for (let chunk = 0; chunk < 300; chunk += 1) many = insertChunk(many, chunk % 2 === 0 ? "zTXt" : "tEXt", half);
+    expect(() => readPngText(many)).toThrow(/longer than/);
     expect(() => readPngText(insertChunk(png, "iTXt", Buffer.from("c\0\0\0de")))).toThrow(/incomplete/);
   });
 });

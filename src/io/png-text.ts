@@ -1,9 +1,11 @@
 import { inflateSync } from "node:zlib";
 import { crc32 } from "./crc.ts";
+import { oneLine } from "./read-error.ts";
 
 type Chunk = { type: string; data: Uint8Array; start: number; end: number };
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+/** Of all texts together, once they are inflated. */
 const MAX_TEXT_BYTES = 2 ** 24;
 
 /**
@@ -36,15 +38,19 @@ export function addPngText(png: Uint8Array, text: Readonly<Record<string, string
 /** All texts in a PNG by keyword: tEXt, zTXt and iTXt chunks. Of equal keywords the last counts. Throws if it is damaged. */
 export function readPngText(png: Uint8Array): Record<string, string> {
   const texts: [string, string][] = [];
+  let left = MAX_TEXT_BYTES;
   for (const chunk of readChunks(png)) {
     const keyword = keywordOf(chunk);
-    if (keyword !== null) texts.push([keyword, textOf(chunk, keyword.length + 1)]);
+    if (keyword === null) continue;
+    const { text, inflated } = textOf(chunk, { position: keyword.length + 1, most: left });
+    left -= inflated;
+    texts.push([keyword, text]);
   }
   return Object.fromEntries(texts);
 }
 
 function damaged(why: string): Error {
-  return new Error(`not a whole PNG: ${why}; save or download it again`);
+  return new Error(oneLine(`not a whole PNG: ${why}; save or download it again`));
 }
 
 function readChunks(png: Uint8Array): Chunk[] {
@@ -75,25 +81,38 @@ function keywordOf({ type, data }: Chunk): string | null {
   return latin1(data.subarray(0, end));
 }
 
-/** `position` is where the keyword and its NUL end. */
-function textOf({ type, data }: Chunk, position: number): string {
-  if (type === "tEXt") return latin1(data.subarray(position));
+/** `position` is where the keyword and its NUL end; `most`, how many bytes may come of it where it is compressed. */
+function textOf(
+  { type, data }: Chunk,
+  { position, most }: { position: number; most: number },
+): { text: string; inflated: number } {
+  if (type === "tEXt") return { text: latin1(data.subarray(position)), inflated: 0 };
   // One byte for the method: 0, deflate, is the only one there is.
-  if (type === "zTXt") return latin1(inflate(data.subarray(position + 1)));
+  if (type === "zTXt") {
+    const bytes = inflate(data.subarray(position + 1), most);
+    return { text: latin1(bytes), inflated: bytes.byteLength };
+  }
   const compressed = data[position] === 1;
   const languageEnd = data.indexOf(0, position + 2);
   const translationEnd = languageEnd < 0 ? -1 : data.indexOf(0, languageEnd + 1);
   if (translationEnd < 0) throw damaged("an iTXt chunk is incomplete");
-  const bytes = data.subarray(translationEnd + 1);
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(compressed ? inflate(bytes) : bytes);
+  const given = data.subarray(translationEnd + 1);
+  const bytes = compressed ? inflate(given, most) : given;
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return { text, inflated: compressed ? bytes.byteLength : 0 };
 }
 
-function inflate(bytes: Uint8Array): Uint8Array {
+function inflate(bytes: Uint8Array, most: number): Uint8Array {
   try {
-    return inflateSync(bytes, { maxOutputLength: MAX_TEXT_BYTES });
+    // One byte more, as zlib takes no limit of none.
+    const inflated = inflateSync(bytes, { maxOutputLength: most + 1 });
+    if (inflated.byteLength <= most) return inflated;
   } catch (error) {
-    throw new Error(`a compressed text in the PNG is damaged or longer than ${MAX_TEXT_BYTES} bytes`, { cause: error });
+    throw new Error(`a compressed text in the PNG is damaged, or all are longer than ${MAX_TEXT_BYTES} bytes`, {
+      cause: error,
+    });
   }
+  throw damaged(`its compressed texts are longer than ${MAX_TEXT_BYTES} bytes`);
 }
 
 function textChunk(keyword: string, text: string): Uint8Array {

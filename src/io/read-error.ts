@@ -12,8 +12,15 @@ export function readError(path: string, cause: unknown): Error {
 /** A text from a file, fit for a message: control characters escaped, the end left out where it is too long. */
 export function oneLine(text: string, maxCharacters = MAX_MESSAGE_CHARACTERS): string {
   // Cut before, so that a megabyte is not searched, and after, as what is escaped grows.
-  const escaped = text
-    .slice(0, maxCharacters + 1)
-    .replaceAll(/[\p{Cc}\u2028\u2029]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const escaped = text.slice(0, maxCharacters + 1).replaceAll(/[\p{Cc}\u2028\u2029]/gu, escapeOf);
   return escaped.length > maxCharacters ? `${escaped.slice(0, maxCharacters)}…` : escaped;
+}
+
+/** A text from outside, fit for a terminal: what would move its cursor or change its title is escaped, lines stay. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, escapeOf);
+}
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

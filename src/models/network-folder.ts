@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { fromDisk } from "../config.ts";
 import { problemsOf, readJson } from "../io/json.ts";
+import { oneLine } from "../io/read-error.ts";
 
 /** Whether a path is a folder that says in `config.json` what it holds. */
 export function hasConfig(path: string): boolean {
@@ -24,7 +25,7 @@ export function readConfig<T>(folder: string, options: { modelType: string; sche
   const { modelType, schema } = options;
   const found = modelTypeOf(folder);
   if (found !== undefined && found !== modelType) {
-    throw new Error(`${file} describes a ${found}, expected a ${modelType}`);
+    throw new Error(`${file} describes a ${oneLine(found)}, expected a ${modelType}`);
   }
   const parsed = schema.safeParse(fromDisk(json));
   if (!parsed.success) throw new Error(`${file} is no configuration of a ${modelType}: ${problemsOf(parsed.error)}`);

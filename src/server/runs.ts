@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
+import { nestsTooDeeply } from "../io/json.ts";
 import { RunLog, type RunInfo, type RunMetrics } from "../train/run-log.ts";
 
 /** How deep below a given folder runs are looked for: `train` keeps them in MODEL/runs/STAGE. */
@@ -66,7 +67,8 @@ export class Runs {
         const run = this.#runs.get(fresh.id) ?? fresh;
         try {
           await run.refresh();
-          runs.set(run.id, run);
+          // What nests without an end would be no answer, either.
+          if (!nestsTooDeeply(run.config)) runs.set(run.id, run);
         } catch {
           // Being made, or taken away: the next look will tell.
         }

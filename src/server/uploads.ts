@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { pictureFormatOf } from "../data/picture-format.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Pixels that a picture may have once it is decoded. */
@@ -7,12 +8,13 @@ const MOST_PIXELS = 50_000_000;
 /** An uploaded picture, whose head says that it can be decoded, and is not too large to be. */
 export async function readUpload(file: File): Promise<{ picture: Uint8Array; name: string }> {
   const bytes = new Uint8Array(await file.arrayBuffer());
+  if (pictureFormatOf(bytes) === undefined) throw unreadable();
   const { default: sharp } = await import("sharp");
   let size: { width: number; height: number };
   try {
     size = await sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: "error" }).metadata();
   } catch {
-    throw refused("the picture cannot be read: expected a PNG, JPEG, WebP, GIF, AVIF or TIFF", "invalid_image");
+    throw unreadable();
   }
   if (size.width * size.height > MOST_PIXELS) {
     throw refused(
@@ -27,6 +29,10 @@ export async function readUpload(file: File): Promise<{ picture: Uint8Array; nam
         .replaceAll(/\p{Cc}/gu, "")
         .slice(0, 100) || "picture",
   };
+}
+
+function unreadable(): ApiError {
+  return refused("the picture cannot be read: expected a PNG, JPEG, WebP, GIF, AVIF or TIFF", "invalid_image");
 }
 
 function refused(message: string, code: string): ApiError {

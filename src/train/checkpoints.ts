@@ -71,7 +71,7 @@ export class Checkpoints {
     const damages: string[] = [];
     for (const step of this.#steps().toReversed()) {
       const folder = this.#path(step);
-      const state = readState(folder);
+      const state = readState(folder, step);
       const damage = typeof state === "string" ? state : damageOf(folder, state, Object.keys(parts));
       if (typeof state === "string" || damage !== undefined) {
         damages.push(`checkpoint ${step} is damaged (${damage})`);
@@ -97,7 +97,7 @@ export class Checkpoints {
   #best(steps: readonly number[]): number | undefined {
     let best: { step: number; badness: number } | undefined;
     for (const step of steps) {
-      const state = readState(this.#path(step));
+      const state = readState(this.#path(step), step);
       if (typeof state === "string" || state.badness === undefined) continue;
       if (!best || state.badness < best.badness) best = { step, badness: state.badness };
     }
@@ -129,10 +129,11 @@ function fileOf(part: string): string {
 }
 
 /** What `state.json` says, or what is wrong with it. */
-function readState(folder: string): State | string {
+function readState(folder: string, step: number): State | string {
   try {
     const parsed = stateSchema.safeParse(readJson(join(folder, STATE)));
-    return parsed.success ? parsed.data : `${STATE}: ${problemsOf(parsed.error)}`;
+    if (!parsed.success) return `${STATE}: ${problemsOf(parsed.error)}`;
+    return parsed.data.step === step ? parsed.data : `${STATE} is that of step ${parsed.data.step}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -91,7 +91,7 @@ describe.each(names)("training %s", (name) => {
     expect(metrics.map((line) => Object(line).step)).toEqual(Array.from({ length: STEPS }, (_, step) => step));
     expect(metrics[4]).toMatchObject({ loss: expect.any(Number), lr: expect.any(Number) });
     expect(readdirSync(path).filter((file) => file.startsWith("events.out.tfevents."))).toHaveLength(1);
-    expect(checkpointsOf(path)).toEqual(["step-0000010", "step-0000012"]);
+    expect(checkpointsOf(path).slice(-2)).toEqual(["step-0000010", "step-0000012"]);
     const parts = ["ema", "model", "optimizer", ...(own[name] ?? [])].map((part) => `${part}.safetensors`);
     const files = readdirSync(join(path, "checkpoints", "step-0000012"));
     expect(files.toSorted()).toEqual([...parts, "state.json"].toSorted());

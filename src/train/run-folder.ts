@@ -1,7 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../io/atomic.ts";
 import { readJson } from "../io/json.ts";
+import { oneLine } from "../io/read-error.ts";
 import { EventWriter } from "../io/tfevents.ts";
 import { Checkpoints, checkpointName, type Place, type Stateful } from "./checkpoints.ts";
 
@@ -40,7 +41,9 @@ export class RunFolder {
     if (!existsSync(file)) throw new Error(`${path} holds no run to go on with (config.json is missing)`);
     const differing = differences(readJson(file), config);
     if (differing.length > 0) {
-      throw new Error(`${path} was started with other settings: ${differing.join("; ")}. Give the same ones to go on`);
+      throw new Error(
+        `${path} was started with other settings: ${oneLine(differing.join("; "))}. Give the same ones to go on`,
+      );
     }
     const run = new RunFolder(path);
     run.#checkpoints.tidyUp();
@@ -96,20 +99,24 @@ export class RunFolder {
     this.#events.close();
   }
 
-  /** Lines that were logged after the checkpoint will come again. */
+  /** Lines that were logged after the checkpoint will come again. Those that a crash left in pieces are of no use. */
   #forgetAfter(step: number): void {
     if (!existsSync(this.#metrics)) return;
-    const text = readFileSync(this.#metrics);
-    let end = 0;
-    for (let start = 0; start < text.length;) {
-      const next = text.indexOf(0x0a, start);
-      if (next < 0) break;
-      const line = parseJson(this.#metrics, text.toString("utf8", start, next));
-      if (!isRecord(line) || !(Number(line["step"]) < step)) break;
-      end = next + 1;
-      start = end;
+    const lines = readFileSync(this.#metrics, "utf8").split("\n");
+    const kept = lines.filter((line) => (stepOf(line) ?? Infinity) < step);
+    if (kept.length < lines.length - 1 || lines.at(-1) !== "") {
+      writeFileAtomic(this.#metrics, kept.map((line) => `${line}\n`).join(""));
     }
-    truncateSync(this.#metrics, end);
+  }
+}
+
+/** The step that a line of `metrics.jsonl` is of. */
+function stepOf(line: string): number | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return isRecord(parsed) && typeof parsed["step"] === "number" ? parsed["step"] : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -126,14 +133,6 @@ function differences(saved: unknown, now: unknown, path = ""): string[] {
   }
   const [before, after] = [JSON.stringify(saved), JSON.stringify(now)];
   return before === after ? [] : [`${path} was ${before}, is ${after}`];
-}
-
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${file} is damaged: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,12 +1,15 @@
 import { createHash } from "node:crypto";
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { problemsOf, readJson } from "../io/json.ts";
 import { median } from "./median.ts";
 
 /** A run whose last step is older is taken for stopped: a step takes less. */
 const STALE_MS = 10 * 60 * 1000;
 const READ_BYTES = 2 ** 20;
+/** A line of more is none of ours, nor are so many figures. */
+const [MOST_CHARACTERS, MOST_NAMES] = [2 ** 16, 200];
 /** So much of a log's end is shown. */
 const LOG_BYTES = 2 ** 16;
 
@@ -64,7 +67,9 @@ export class RunLog {
   }
 
   async refresh(): Promise<void> {
-    this.config = config.parse(JSON.parse(await readFile(join(this.folder, "config.json"), "utf8")));
+    const parsed = config.safeParse(readJson(join(this.folder, "config.json")));
+    if (!parsed.success) throw new Error(`${join(this.folder, "config.json")}: ${problemsOf(parsed.error)}`);
+    this.config = parsed.data;
     const file = join(this.folder, "metrics.jsonl");
     const { size, mtimeMs } = await stat(file);
     this.changed = mtimeMs;
@@ -92,7 +97,7 @@ export class RunLog {
         this.#offset += bytesRead;
         // Numbers and names are ASCII: no character lies across two reads.
         const lines = (this.#rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
-        this.#rest = lines.pop() ?? "";
+        this.#rest = (lines.pop() ?? "").slice(0, MOST_CHARACTERS);
         for (const text of lines) this.#add(text);
       }
     } finally {
@@ -107,7 +112,7 @@ export class RunLog {
     const row = this.steps.length;
     this.steps.push(step);
     for (const [name, value] of Object.entries(parsed.data)) {
-      if (name === "step") continue;
+      if (name === "step" || (this.values.size >= MOST_NAMES && !this.values.has(name))) continue;
       const column = this.values.get(name) ?? Array.from({ length: row }, () => null);
       while (column.length < row) column.push(null);
       column.push(value);

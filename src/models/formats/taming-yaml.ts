@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, parse as parsePath } from "node:path";
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { z } from "zod";
 import { problemsOf } from "../../io/json.ts";
+import { parseYaml } from "../../io/yaml.ts";
 import type { VqganConfig } from "../vqgan-config.ts";
 
 const MAX_BYTES = 2 ** 20;
@@ -89,10 +90,9 @@ function parseFile(file: string): z.infer<typeof params> {
   if (size > MAX_BYTES) throw new Error(`${file} has ${size} bytes, which no configuration has`);
   let content: unknown;
   try {
-    content = parse(readFileSync(file, "utf8"), { maxAliasCount: 100 });
+    content = parseYaml(readFileSync(file, "utf8"));
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new Error(`${file} is no YAML: ${reason}`, { cause: error });
+    throw new Error(`${file} is no YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   const flatContent = flat.safeParse(content);
   if (flatContent.success) return params.parse({ ...flatContent.data, ddconfig: flatContent.data });
