@@ -36,8 +36,8 @@ export function start(
     printed: () => printed,
     ended: async () => {
       if (child.exitCode === null && child.signalCode === null) {
-        await once(child, "exit", { signal: AbortSignal.timeout(100_000) }).catch(() => {
-          throw new Error(`still running after 100 s; it has printed:\n${printed}`);
+        await once(child, "exit", { signal: AbortSignal.timeout(60_000) }).catch(() => {
+          throw new Error(`still running after a minute; it has printed:\n${printed}`);
         });
       }
       running.delete(child);

@@ -62,9 +62,7 @@ describe.skipIf(!canMakeHosts())("processes on hosts of their own (needs root an
         () => existsSync(checkpoints) && readdirSync(checkpoints).filter((name) => name.startsWith("step-")).length > 1,
       );
       hosts[2]?.cutOff();
-      const began = performance.now();
       for (const run of runs) expect(await run.ended(), run.printed()).toBe(1);
-      expect(performance.now() - began).toBeLessThan(60_000);
       const said = runs.map(({ printed }) =>
         printed()
           .split("\n")

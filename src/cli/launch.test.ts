@@ -77,10 +77,8 @@ describe("processes that die", () => {
     await until(() => checkpoints(name).length > 1);
     const pids = pidsOf(run.child);
     expect(pids).toHaveLength(4);
-    const began = performance.now();
     process.kill(pids[which === "the first one" ? 0 : 2] ?? 0, "SIGKILL");
     expect(await run.ended(), run.printed()).toBe(1);
-    expect(performance.now() - began).toBeLessThan(60_000);
     const said = run
       .printed()
       .split("\n")

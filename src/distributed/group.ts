@@ -68,20 +68,13 @@ export async function leaveGroup(): Promise<void> {
 }
 
 /** Which rows of a batch are this process's own. All processes have as many. */
-export function ownRows(batchSize: number): { start: number; length: number } {
-  const { rank, size } = group();
+export function ownRows(batchSize: number, { rank, size } = group()): { start: number; length: number } {
   if (batchSize % size !== 0) {
     throw new RangeError(
       `a batch of ${batchSize} cannot be shared among ${size} processes; take a multiple of ${size}`,
     );
   }
   return { start: (rank * batchSize) / size, length: batchSize / size };
-}
-
-/** Rows of a tensor that stands for the whole batch. */
-export function takeOwnRows(whole: Tensor): Tensor {
-  const { start, length } = ownRows(whole.size(0));
-  return group().size === 1 ? whole : whole.narrow(0, start, length);
 }
 
 /** The rows of all processes, one after the other; gradients go back to the rows' owners. (B / n, …) → (B, …) */

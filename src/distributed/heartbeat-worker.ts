@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { createServer, connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
+import { z } from "zod";
 import { native } from "../tensor/native.ts";
 
 export type HeartbeatData = {
@@ -16,33 +17,38 @@ export type HeartbeatData = {
 export type ToHeartbeat = "goodbye";
 
 /** A line of one process to another: who it is, that it lives, that it leaves, or that a third one is gone. */
-type Line =
-  | { is: "here"; rank: number; host: string }
-  | { is: "alive" }
-  | { is: "leaving" }
-  | { is: "gone"; who: string };
+const lineSchema = z.discriminatedUnion("is", [
+  z.object({ is: z.literal("here"), rank: z.number().int(), host: z.string().max(255) }),
+  z.object({ is: z.literal("alive") }),
+  z.object({ is: z.literal("leaving") }),
+  z.object({ is: z.literal("gone") }),
+]);
+type Line = z.infer<typeof lineSchema>;
 
 const BEAT_MS = 2000;
 /** Silence for so long is death: long enough for a busy machine, short enough for a run that is paid by the hour. */
 const SILENT_MS = 30_000;
 const STDERR = 2;
 
-/** A connection to one other process. */
+/** No line is longer; who sends more is none of us. */
+const MOST_CHARACTERS = 1000;
+
+/** A connection to one other process, or to whoever else has found the port. */
 class Peer {
   readonly #socket: Socket;
   readonly #told: (peer: Peer, line: Line) => void;
-  readonly #lost: (peer: Peer, why: string) => void;
-  name: string;
+  readonly #lost: (name: string, why: string) => void;
+  /** Who it is, once that is known. Only those are missed. */
+  name: string | undefined;
   #rest = "";
   #leaving = false;
   #heard = performance.now();
 
   constructor(
     socket: Socket,
-    name: string,
-    { told, lost }: { told: (peer: Peer, line: Line) => void; lost: (peer: Peer, why: string) => void },
+    { told, lost }: { told: (peer: Peer, line: Line) => void; lost: (name: string, why: string) => void },
   ) {
-    [this.#socket, this.name, this.#told, this.#lost] = [socket, name, told, lost];
+    [this.#socket, this.#told, this.#lost] = [socket, told, lost];
     socket.setNoDelay(true);
     socket.on("data", (chunk) => this.#hear(String(chunk)));
     socket.on("error", () => this.#end("broke its connection off"));
@@ -69,16 +75,29 @@ class Peer {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop() ?? "";
     for (const each of lines) {
-      const line: Line = JSON.parse(each);
+      const line = parseLine(each);
+      if (!line || this.#rest.length > MOST_CHARACTERS) {
+        this.#socket.destroy();
+        return;
+      }
       if (line.is === "leaving") this.#leaving = true;
       this.#told(this, line);
     }
   }
 
   #end(why: string): void {
-    if (this.#leaving) return;
+    peers.delete(this);
+    if (this.#leaving || this.name === undefined) return;
     this.#leaving = true;
-    this.#lost(this, why);
+    this.#lost(this.name, why);
+  }
+}
+
+function parseLine(text: string): Line | undefined {
+  try {
+    return lineSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }
 
@@ -88,22 +107,6 @@ const answer = (message: string): void => port.postMessage(message);
 const data: HeartbeatData = workerData;
 const peers = new Set<Peer>();
 
-function keep(peer: Peer): Peer {
-  peers.add(peer);
-  return peer;
-}
-
-/** In process 0: somebody is gone. The others are told, and all end. */
-function lostOne(peer: Peer, why: string): void {
-  peers.delete(peer);
-  endAll(`${peer.name} ${why}`);
-}
-
-function endAll(who: string): void {
-  for (const peer of peers) peer.say({ is: "gone", who });
-  end(`${who}, so the run ends; --resume goes on from its newest checkpoint`);
-}
-
 function end(message: string): void {
   // Before the others' lines are lost with this process.
   setTimeout(() => {
@@ -112,18 +115,18 @@ function end(message: string): void {
   }, 200);
 }
 
+/** In process 0: when somebody is gone, the others are told, and all end. */
+function endAll(name: string, why: string): void {
+  for (const peer of peers) peer.say({ is: "gone" });
+  end(`${name} ${why}, so the run ends; --resume goes on from its newest checkpoint`);
+}
+
+function nameIt(peer: Peer, line: Line): void {
+  if (line.is === "here") peer.name = `process ${line.rank} on ${line.host}`;
+}
+
 function listen(): void {
-  const server = createServer((socket) => {
-    keep(
-      new Peer(socket, "a process", {
-        told: (peer, line) => {
-          if (line.is === "here") peer.name = `process ${line.rank} on ${line.host}`;
-          if (line.is === "leaving") peers.delete(peer);
-        },
-        lost: lostOne,
-      }),
-    );
-  });
+  const server = createServer((socket) => void peers.add(new Peer(socket, { told: nameIt, lost: endAll })));
   server.listen(0, data.address, () => {
     const address = server.address();
     if (address && typeof address === "object") answer(`${data.address}:${address.port}`);
@@ -131,22 +134,23 @@ function listen(): void {
   server.unref();
 }
 
+/** In all others: they tell process 0 that they are there, and end with it. */
 function follow(first: string): void {
   const at = first.lastIndexOf(":");
   const socket = connect(Number(first.slice(at + 1)), first.slice(0, at), () => {
     peer.say({ is: "here", rank: data.rank, host: data.host });
     answer("ready");
   });
-  const peer = keep(
-    new Peer(socket, `process 0 at ${first.slice(0, at)}`, {
-      told: (_, line) => {
-        // Process 0 says it aloud.
-        if (line.is === "gone") setTimeout(() => native.endProcess(1), 200);
-      },
-      lost: (lost, why) =>
-        end(`${lost.name} ${why}, so process ${data.rank} ends; --resume goes on from the newest checkpoint`),
-    }),
-  );
+  const peer = new Peer(socket, {
+    told: (_, line) => {
+      // Process 0 says it aloud.
+      if (line.is === "gone") setTimeout(() => native.endProcess(1), 200);
+    },
+    lost: (name, why) =>
+      end(`${name} ${why}, so process ${data.rank} ends; --resume goes on from the newest checkpoint`),
+  });
+  peer.name = `process 0 at ${first.slice(0, at)}`;
+  peers.add(peer);
 }
 
 setInterval(() => {

@@ -120,25 +120,3 @@ type Epoch = {
   /** Parts that are shuffled together: from the `first` one in that order, and the position of its first picture. */
   groups: { first: number; start: number }[];
 };
-
-/** One of several processes that work on the same batches. */
-export type Share = { rank: number; size: number };
-
-/**
- * A process's own rows of every batch of an order: from floor(rank · B / size) on. All of them together have exactly the batch's
- * rows, each once, also where the size does not divide the batch. Throws RangeError where there would be none.
- */
-export function ownRows(order: PictureOrder, { rank, size }: Share): PictureOrder {
-  const isShare = Number.isInteger(size) && size >= 1 && Number.isInteger(rank) && rank >= 0 && rank < size;
-  if (!isShare) throw new RangeError(`expected a rank from 0 to size − 1, got rank ${rank} of ${size}`);
-  if (order.batchSize < size) {
-    throw new RangeError(`a batch of ${order.batchSize} is too small for ${size} processes; take a larger one`);
-  }
-  const [start, end] = [rank, rank + 1].map((each) => Math.floor((each * order.batchSize) / size));
-  return {
-    count: order.count,
-    batchSize: (end ?? 0) - (start ?? 0),
-    indicesAt: (step) => order.indicesAt(step).subarray(start, end),
-    epochAt: (step) => order.epochAt(step),
-  };
-}
