@@ -36,6 +36,8 @@ test.each([
     ["a red 'circle'", "--candidates", "5", "-n", "2", "--seed", "30", "--top-k", "9", "--precision", "float32"],
   ],
   ["blended", ["a ring", "--blend", "a star:0.3", "--guidance", "2", "--negative", "a square", "--temperature", "0.7"]],
+  ["crowded", ["a ring", "--candidates", "16", "--guidance", "2", "--seed", "3", "--precision", "bfloat16"]],
+  ["crowded and precise", ["a ring", "--candidates", "23", "-n", "9", "--precision", "float32"]],
   ["searched", ["a ring", "--beams", "3"]],
   ["precise", ["a ring", "--precision", "bfloat16"]],
 ])("the command in a picture makes the same bytes again: %s", async (name, flags) => {

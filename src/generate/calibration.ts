@@ -38,6 +38,8 @@ function quantile(values: readonly number[], share: number): number {
 
 /** Pieces from which on a word was seldom or never seen when the vocabulary was made. */
 const RARE_PIECES = 3;
+/** So many times less agreement than one in fifty known prompts has. */
+const STRANGE = 4;
 
 /**
  * What to tell of a drawing of something that the model hardly knows; nothing where it does. With a memory it is the agreement
@@ -72,6 +74,8 @@ function lowAgreement(
   { score, agreement }: { score: number; agreement: number },
   low: NonNullable<Calibration["memory"]>,
 ): string | undefined {
-  if (!(agreement < low.agreement && score < low.score)) return undefined;
+  // Of many candidates one may come to fit the words by chance; hardly any known prompt finds so little in common.
+  const isStrange = 1 - agreement > STRANGE * (1 - low.agreement);
+  if (!(agreement < low.agreement && (score < low.score || isStrange))) return undefined;
   return `the pictures that it finds for this have little in common (${agreement.toFixed(2)}; 49 in 50 known prompts reach ${low.agreement.toFixed(2)})`;
 }

@@ -1,8 +1,8 @@
 import type { PictureOrigin } from "./picture-origin.ts";
 
 /**
- * The command that draws a picture again, to the byte: a candidate depends on its own seed alone. Where a picture was blended
- * in or varied, its file has to be where the command runs.
+ * The command that draws a picture again, to the byte: from its own seed, at its place in a batch as large. Where a picture was
+ * blended in or varied, its file has to be where the command runs. With int8 the others of the batch count, too.
  */
 export function commandOf(origin: PictureOrigin): string {
   const words = ["clip-gen", ...verbOf(origin), origin.prompt, "-m", origin.model];
@@ -13,6 +13,7 @@ export function commandOf(origin: PictureOrigin): string {
   const flags: [flag: string, value: string | number | undefined, standard?: number][] = [
     ["--negative", origin.negativePrompt],
     ["--seed", origin.method === "retrieval" || origin.beams !== undefined ? undefined : origin.seed],
+    ["--batch-row", origin.batch && `${origin.batch.row}/${origin.batch.rows}`],
     ["--beams", origin.beams],
     ["--temperature", origin.temperature, 1],
     ["--top-k", origin.topK],

@@ -65,6 +65,8 @@ export async function drawPictures(
 export function fitTogether(one: DrawRequest, other: DrawRequest): boolean {
   const way = ({ negative, settings }: DrawRequest): string =>
     JSON.stringify([samplingOf(settings), settings.batchSize, negative?.ids]);
+  // Who stands at a place of its own has a batch of its own.
+  if (one.settings.batch ?? other.settings.batch) return false;
   return one.settings.beams === undefined && other.settings.beams === undefined && way(one) === way(other);
 }
 
@@ -122,8 +124,8 @@ async function sample(
 /** A drawn row with its origin. */
 export function pictureOf(
   { vqgan }: Pick<Networks, "vqgan">,
-  { pixels, tokens, seed, score }: DrawnRow,
-  origin: Omit<PictureOrigin, "seed" | "score">,
+  { pixels, tokens, seed, score, batch }: DrawnRow,
+  origin: Omit<PictureOrigin, "seed" | "score" | "batch">,
 ): GeneratedPicture {
   // What is told of a picture does not depend on what else was in its batch, which the last digits do.
   const told = Math.round(score * 1e4) / 1e4;
@@ -131,7 +133,7 @@ export function pictureOf(
     pixels,
     size: vqgan.config.resolution,
     tokens,
-    origin: { ...origin, seed, score: told },
+    origin: { ...origin, seed, ...(batch && batch.rows > 1 && { batch }), score: told },
   });
 }
 

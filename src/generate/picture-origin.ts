@@ -16,6 +16,8 @@ export type PictureOrigin = {
   /** The sentence that guidance led away from. */
   negativePrompt?: string;
   seed: number;
+  /** Where it stood in the batch that it was drawn in, where there were others: rounding depends on it. */
+  batch?: { row: number; rows: number };
   /** Cosine between CLIP's embeddings of the prompt and of the picture. */
   score: number;
   /** Of sampling; beam search has none. */
@@ -52,6 +54,7 @@ export const pictureOrigin: z.ZodType<PictureOrigin> = z.object({
     .exactOptional(),
   negativePrompt: z.string().exactOptional(),
   seed: z.number(),
+  batch: z.object({ row: z.number(), rows: z.number() }).exactOptional(),
   score: z.number(),
   temperature: z.number().exactOptional(),
   topK: z.number().exactOptional(),

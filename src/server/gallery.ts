@@ -25,6 +25,8 @@ export class Gallery {
   readonly #folder: string;
   /** In the order of their time. */
   readonly #entries = new Map<string, GalleryEntry>();
+  /** The newest one's time: each has its own, since ids are compared where pages of a list meet. */
+  #newest = 0;
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -39,6 +41,7 @@ export class Gallery {
       const entry = await readEntry(folder, name);
       if (entry) gallery.#entries.set(entry.id, entry);
       else skipped += 1;
+      gallery.#newest = Math.max(gallery.#newest, entry?.created ?? 0);
     }
     return { gallery, skipped };
   }
@@ -49,12 +52,19 @@ export class Gallery {
 
   /** Writes a picture; once this resolves it is on the disk, whole. */
   async add(picture: GeneratedPicture): Promise<GalleryEntry> {
-    const created = Date.now();
+    const created = (this.#newest = Math.max(Date.now(), this.#newest + 1));
     const id = `${created}-${randomBytes(6).toString("base64url")}`;
     await writeWhole(join(this.#folder, `${id}.png`), await picture.toPng());
     const entry = { id, created, size: picture.size, origin: picture.origin };
     this.#entries.set(id, entry);
     return entry;
+  }
+
+  /** Writes the pictures of a drawing, the best first; it is also the first in the list. */
+  async addAll(pictures: readonly GeneratedPicture[]): Promise<GalleryEntry[]> {
+    const entries: GalleryEntry[] = [];
+    for (const picture of pictures.toReversed()) entries.unshift(await this.add(picture));
+    return entries;
   }
 
   get(id: string): GalleryEntry | undefined {

@@ -104,6 +104,13 @@ export const generationRequest = z
         description:
           "Sentences, or the gallery's pictures by their id, to blend in, each with its share; the prompt has what is left of 1.",
       }),
+    batch: z
+      .strictObject({ row: z.number().int().min(0), rows: z.number().int().min(1).max(MOST_CANDIDATES) })
+      .refine(({ row, rows }) => row < rows, { message: "row counts from 0 and is less than rows" })
+      .nullish()
+      .openapi({
+        description: "For one picture: where it stood in the batch that it was drawn in, so that it rounds as it did.",
+      }),
     stream: z.boolean().nullish().openapi({ description: "Server-sent events: pictures as they are drawn." }),
     partial_images: partialImages,
     ...common,

@@ -47,7 +47,7 @@ export class Studio {
     this.metrics = metrics;
     this.queue = new JobQueue<GalleryEntry>({
       draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
-      finish: async (pictures) => await Promise.all(pictures.map((picture) => gallery.add(picture))),
+      finish: async (pictures) => await gallery.addAll(pictures),
       mostWaiting,
       mostBytes: MOST_WAITING_BYTES,
       mostRows: MOST_ROWS,
@@ -154,6 +154,7 @@ export class Studio {
         ...(wanted.beam != null && { beams: wanted.beam }),
         ...(wanted.negative_prompt != null && { negativePrompt: wanted.negative_prompt }),
         ...(blend.length > 0 && { blend }),
+        ...(wanted.batch != null && { batch: wanted.batch }),
         previews: wanted.stream === true ? (wanted.partial_images ?? 0) : 0,
       });
     } catch (error) {

@@ -1,11 +1,12 @@
 import { basename } from "node:path";
+import { decodeImage, ImageError } from "../data/images.ts";
 import { pictureFormatOf } from "../data/picture-format.ts";
 import { ApiError } from "./api-error.ts";
 
 /** Pixels that a picture may have once it is decoded. */
 const MOST_PIXELS = 50_000_000;
 
-/** An uploaded picture, whose head says that it can be decoded, and is not too large to be. */
+/** An uploaded picture, of which its head says that it is not too large, and which can be decoded to its end. */
 export async function readUpload(file: File): Promise<{ picture: Uint8Array; name: string }> {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (pictureFormatOf(bytes) === undefined) throw unreadable();
@@ -21,6 +22,11 @@ export async function readUpload(file: File): Promise<{ picture: Uint8Array; nam
       `the picture has ${size.width}×${size.height} pixels, at most ${MOST_PIXELS / 1e6} million are taken`,
       "image_too_large",
     );
+  }
+  try {
+    await decodeImage(bytes, { size: 1 });
+  } catch (error) {
+    throw error instanceof ImageError ? refused(error.message, "invalid_image") : unreadable();
   }
   return {
     picture: bytes,

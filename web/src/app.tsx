@@ -1,12 +1,21 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { GalleryItem } from "./api.ts";
+import type { GalleryItem, GenerationRequest } from "./api.ts";
 import { DropTarget, type Dropped } from "./drop-target.tsx";
 import { Gallery } from "./gallery.tsx";
 import { JobCard } from "./job-card.tsx";
 import { Login } from "./login.tsx";
 import { PictureDialog } from "./picture-dialog.tsx";
 import { PromptForm } from "./prompt-form.tsx";
-import { defaults, newSeed, requestOf, settingsOf, storedSettings, storeSettings, type Settings } from "./settings.ts";
+import {
+  changed,
+  defaults,
+  newSeed,
+  requestOf,
+  settingsOf,
+  storedSettings,
+  storeSettings,
+  type Settings,
+} from "./settings.ts";
 import { RunsView } from "./runs-view.tsx";
 import { StatusBar } from "./status-bar.tsx";
 import { ThemeSwitch } from "./theme-switch.tsx";
@@ -34,31 +43,41 @@ export function App() {
   });
 
   useEffect(() => storeSettings(settings), [settings]);
-  const change = useCallback((part: Partial<Settings>) => setSettings((before) => ({ ...before, ...part })), []);
+  const change = useCallback((part: Partial<Settings>) => setSettings((before) => changed(before, part)), []);
 
-  const request = requestOf(settings, server.model?.token_rows ?? 0);
-  const afterDrawing = (): void => {
-    if (!settings.locked) change({ seed: newSeed() });
+  // The form shows the seed of the last drawing, so that the lock keeps that one; the next drawing takes another.
+  const lastSeed = useRef<number | undefined>(undefined);
+  const next = (form: Settings): Settings =>
+    !form.locked && form.seed === lastSeed.current ? { ...form, seed: newSeed() } : form;
+  const begin = async (form: Settings, start: (request: GenerationRequest) => Promise<boolean>): Promise<void> => {
+    const taken = next(form);
+    if (!(await start(requestOf(taken, server.model?.token_rows ?? 0)))) return;
+    lastSeed.current = taken.seed;
+    setSettings(taken);
   };
-  const draw = async (): Promise<void> => {
-    if (await jobs.draw(request)) afterDrawing();
-  };
+  const draw = async (): Promise<void> => await begin(settings, jobs.draw);
   const vary = async (picture: Blob, name: string): Promise<void> => {
     setShown(undefined);
     setDropped(undefined);
-    if (await jobs.vary(picture, name, request)) afterDrawing();
+    // Others like it, and not the one that the form may be set to draw again.
+    const form = settings.again ? { ...changed(settings, {}), seed: newSeed() } : settings;
+    await begin(form, async (request) => await jobs.vary(picture, name, request));
+  };
+  const bring = (picture: Dropped): void => {
+    jobs.refuse(undefined);
+    setDropped(picture);
   };
   const reuse = (item: Pick<GalleryItem, "origin">): void => {
     setSettings((before) => settingsOf(item, before));
     setShown(undefined);
     setDropped(undefined);
-    say("the form has this picture's settings");
+    say("the form draws this picture again; another sentence draws as many as before");
     prompt.current?.focus();
   };
 
   if (server.state === "locked") return <Login onDone={server.retry} />;
   return (
-    <DropTarget onDropped={setDropped} onRefused={jobs.refuse}>
+    <DropTarget onDropped={bring} onRefused={jobs.refuse}>
       <header>
         <h1>clip-gen</h1>
         {server.model && <span class="model">{server.model.id}</span>}
@@ -80,7 +99,7 @@ export function App() {
             onChange={change}
             onReset={() => setSettings({ ...defaults, prompt: settings.prompt, seed: newSeed() })}
             onDraw={() => void draw()}
-            onPicture={(file) => void DropTarget.read(file, { onDropped: setDropped, onRefused: jobs.refuse })}
+            onPicture={(file) => void DropTarget.read(file, { onDropped: bring, onRefused: jobs.refuse })}
             ready={server.state === "ready"}
             refused={jobs.refused}
             promptRef={prompt}

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { useTheme } from "./use-theme.ts";
 
 export type Curve = { label: string; color: string; steps: readonly number[]; values: readonly (number | null)[] };
 
@@ -9,6 +10,7 @@ const HEIGHT = 220;
 export function Chart({ title, curves }: { title: string; curves: readonly Curve[] }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
+  const theme = useTheme();
   const names = curves.map(({ label, color }) => `${label} ${color}`).join("\n");
 
   useEffect(() => {
@@ -49,7 +51,7 @@ export function Chart({ title, curves }: { title: string; curves: readonly Curve
       made.destroy();
       plot.current = undefined;
     };
-  }, [title, names]);
+  }, [title, names, theme]);
 
   useEffect(() => plot.current?.setData(joined(curves)), [curves]);
 

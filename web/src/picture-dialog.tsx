@@ -14,6 +14,7 @@ export type PictureDialogProps = {
 /** One picture, large, with what it was drawn from, and what can be done with it. Arrow keys go to its neighbours. */
 export function PictureDialog({ item, items, onShow, onClose, onReuse, onVary, onBlend }: PictureDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const code = useRef<HTMLElement>(null);
   const [copied, setCopied] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => setCopied(false), [item]);
@@ -48,9 +49,11 @@ export function PictureDialog({ item, items, onShow, onClose, onReuse, onVary, o
             ))}
           </dl>
           <div class="buttons">
-            <button type="button" class="primary" onClick={() => onReuse(item)}>
-              Use again
-            </button>
+            {origin.varied === undefined && (
+              <button type="button" class="primary" onClick={() => onReuse(item)}>
+                Use again
+              </button>
+            )}
             <button type="button" onClick={() => void pictureOf(item).then((blob) => onVary(blob, `${item.id}.png`))}>
               Vary
             </button>
@@ -62,15 +65,12 @@ export function PictureDialog({ item, items, onShow, onClose, onReuse, onVary, o
             </a>
           </div>
           <p class="command">
-            <code>{command}</code>
-            <button
-              type="button"
-              class="quiet"
-              onClick={() => void navigator.clipboard.writeText(command).then(() => setCopied(true))}
-            >
+            <code ref={code}>{command}</code>
+            <button type="button" class="quiet" onClick={() => void copy(command, code.current).then(setCopied)}>
               {copied ? "Copied" : "Copy the command"}
             </button>
           </p>
+          {needsFile(item) && <p class="hint">Where it runs, the pictures that it names have to lie.</p>}
           <form method="dialog">
             <button type="submit">Close</button>
           </form>
@@ -78,6 +78,21 @@ export function PictureDialog({ item, items, onShow, onClose, onReuse, onVary, o
       </div>
     </dialog>
   );
+}
+
+/** Whether it was copied. Only pages that came safely have a clipboard: elsewhere the text is marked. */
+async function copy(text: string, shown: HTMLElement | null): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    if (shown) getSelection()?.selectAllChildren(shown);
+    return false;
+  }
+}
+
+function needsFile({ origin }: GalleryItem): boolean {
+  return origin.varied !== undefined || (origin.blend ?? []).some((part) => "picture" in part);
 }
 
 function factsOf({ origin, size, created }: GalleryItem): [name: string, value: string][] {

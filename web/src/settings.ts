@@ -17,6 +17,8 @@ export type Settings = {
   guidance: number;
   negative: string;
   blend: readonly BlendPart[];
+  /** Set while the form draws a picture again: where that stood in its batch, and what the form held of other drawings. */
+  again?: { batch: { row: number; rows: number } | undefined } & Pick<Settings, "count" | "candidates" | "locked">;
 };
 
 export const MOST_CHARACTERS = 2000;
@@ -41,7 +43,8 @@ export function newSeed(): number {
 
 /** As the API takes them, and shown row by row. */
 export function requestOf(settings: Settings, rows: number): GenerationRequest {
-  const { prompt, count, seed, temperature, topP, topK, guidance, negative, blend } = settings;
+  const { prompt, count, seed, temperature, topP, topK, guidance, negative, again } = settings;
+  const blend = settings.blend.filter((part) => !("prompt" in part) || part.prompt.trim() !== "");
   return {
     prompt,
     n: count,
@@ -52,16 +55,26 @@ export function requestOf(settings: Settings, rows: number): GenerationRequest {
     ...(topK !== undefined && { top_k: topK }),
     guidance_scale: guidance,
     ...(negative.trim() !== "" && guidance !== 1 && { negative_prompt: negative }),
-    ...(blend.length > 0 && { blend: [...blend] }),
+    ...(blend.length > 0 && { blend }),
+    ...(again?.batch && { batch: again.batch }),
     stream: true,
     partial_images: Math.max(0, rows - 1),
   };
 }
 
+/** What a change leaves: a picture is drawn again as it was, or else drawn anew with as many others as before. */
+export function changed({ again, ...before }: Settings, part: Partial<Settings>): Settings {
+  if (!again) return { ...before, ...part };
+  const { count, candidates, locked } = again;
+  return { ...before, count, candidates, locked, ...part };
+}
+
 /** The settings that draw a picture again: one picture, of its own seed. */
 export function settingsOf({ origin }: Pick<GalleryItem, "origin">, before: Settings): Settings {
+  const { count, candidates, locked } = before.again ?? before;
   return {
     ...before,
+    again: { batch: origin.batch, count, candidates, locked },
     prompt: origin.varied === undefined ? origin.prompt : before.prompt,
     count: 1,
     candidates: 1,

@@ -55,6 +55,8 @@ export function useGallery(server: ServerState): GalleryState {
     state,
     more: () => void more(),
     add: useCallback((some: readonly GalleryItem[]) => {
+      // What was drawn is to be seen, whatever was looked for.
+      search("");
       setItems((before) => [...some, ...before.filter(({ id }) => some.every((other) => other.id !== id))]);
       setState("there");
     }, []),

@@ -76,6 +76,7 @@ export function useJobs(server: ServerState, { onDone }: { onDone: (job: JobView
   // After a reload, or a restart of the server, what is still drawn comes back.
   useEffect(() => {
     if (server !== "ready") return;
+    refuse(undefined);
     setOpen((jobs) => jobs.filter(({ lost }) => !lost));
     openJobs().then(
       (jobs) => jobs.forEach((job) => void watch(job)),
