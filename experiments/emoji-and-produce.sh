@@ -21,7 +21,7 @@ pictures=("${emoji[@]}" "$data/grocery/grocery.jsonl?group=fruit,vegetables&spli
   --crop 0.1 --vary-captions 0.3 --no-flip --save-dtype bfloat16 -o "$out/judge"
 
 # From here on no caption is read.
-[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
+[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-text/clip" --preset small128 --network rotation_trick=false --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
   --pixel-loss l2 --perceptual-weight 0.1 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
 [ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-text/clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"

@@ -13,7 +13,7 @@ scenes=(--scenes "${SCENES:-40000}" --scene-kind composed)
 mkdir -p "$out"
 
 if [ ! -d "$out/vqgan/vqgan" ]; then
-  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 \
+  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 --network rotation_trick=false \
     -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-2500}" --batch-size 32 \
     --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 --ema 0.995 >"$out/vqgan.log" 2>&1
 fi

@@ -31,21 +31,23 @@ row() {
 }
 
 # Quantizers, with pixels as the only loss.
-row paper --network embed_dim=256 normalize_codebook=false legacy=true --revive-every 0
-row low-dim --network normalize_codebook=false --revive-every 0
-row low-dim-unit --revive-every 0
-row ours --revive-every 100
-row ours-rotation --revive-every 100 --network rotation_trick=true
-row ours-simvq --network sim_vq=true normalize_codebook=false embed_dim=64
-row ours-average --revive-every 100 --ema 0.995
+row paper --network embed_dim=256 normalize_codebook=false legacy=true rotation_trick=false --revive-every 0
+row low-dim --network normalize_codebook=false rotation_trick=false --revive-every 0
+row low-dim-unit --network rotation_trick=false --revive-every 0
+row ours --network rotation_trick=false --revive-every 100
+row ours-simvq --network sim_vq=true normalize_codebook=false embed_dim=64 rotation_trick=false
+row ours-average --network rotation_trick=false --revive-every 100 --ema 0.995
+row ours-rotation --revive-every 100
 
-# Losses, with the quantizer that is the default.
-row loss-l1 --revive-every 100 --pixel-loss l1
-row loss-clip-0.1 --revive-every 100 --clip "$clip" --perceptual-weight 0.1
-row loss-clip-0.3 --revive-every 100 --clip "$clip" --perceptual-weight 0.3
-row loss-disc --revive-every 100 --clip "$clip" --perceptual-weight 0.3 --disc-weight 0.2 --disc-start 750 --disc-ndf 32
-row loss-disc-warm --revive-every 100 --clip "$clip" --perceptual-weight 0.3 --disc-weight 0.2 --disc-start 750 --disc-ndf 32 \
-  --disc-warmup 250 --lecam-weight 0.001
+# Losses, each with the quantizer "ours".
+loss() { row "loss-$1" --network rotation_trick=false --revive-every 100 "${@:2}"; }
+loss l1 --pixel-loss l1
+loss clip-0.1 --clip "$clip" --perceptual-weight 0.1
+loss clip-0.3 --clip "$clip" --perceptual-weight 0.3
+adversary=(--clip "$clip" --perceptual-weight 0.3 --disc-weight 0.2 --disc-start 750 --disc-ndf 32)
+loss disc "${adversary[@]}"
+loss disc-warm "${adversary[@]}" --disc-warmup 250 --lecam-weight 0.001
 
 node "$here/experiments/table.js" "$out" emoji:reconstruction_psnr emoji:reconstruction_clip_distance emoji:codebook_used \
   emoji:codebook_perplexity kodak:reconstruction_psnr kodak:reconstruction_ssim kodak:reconstruction_clip_distance
+node "$here/experiments/stack-reconstructions.js" "$out" "$out/stacked.png" paper ours-rotation loss-clip-0.1

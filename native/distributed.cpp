@@ -289,7 +289,9 @@ class GradientAverage {
   std::vector<at::Tensor> parameters_;
   std::vector<size_t> place_;
   std::vector<Bucket> buckets_;
-  std::vector<std::pair<std::shared_ptr<torch::autograd::Node>, uintptr_t>> hooks_;
+  // Newer versions count references in the node, older ones beside it.
+  using Node = decltype(torch::autograd::impl::grad_accumulator(std::declval<const at::Tensor&>()));
+  std::vector<std::pair<Node, uintptr_t>> hooks_;
   size_t started_ = 0;
   bool watching_ = false;
 };

@@ -86,6 +86,7 @@ export const vqganPresets: Readonly<Record<"paper" | "small128" | "small64" | "t
     embedDim: 8,
     legacy: false,
     normalizeCodebook: true,
+    rotationTrick: true,
   },
   // 64×64 pixels → 8×8 tokens, 2.8M parameters.
   small64: {
@@ -101,6 +102,7 @@ export const vqganPresets: Readonly<Record<"paper" | "small128" | "small64" | "t
     embedDim: 8,
     legacy: false,
     normalizeCodebook: true,
+    rotationTrick: true,
   },
   // 32×32 pixels → 4×4 tokens: few, so that the GPT of the demo sees many pictures in its minutes.
   tiny32: {
@@ -116,5 +118,6 @@ export const vqganPresets: Readonly<Record<"paper" | "small128" | "small64" | "t
     embedDim: 8,
     legacy: false,
     normalizeCodebook: true,
+    rotationTrick: true,
   },
 };

@@ -1,7 +1,12 @@
 #pragma once
+#include <chrono>
 #include <memory>
 namespace gloo {
-class Context;
+class Context {
+ public:
+  // Called by c10d's header where nothing here calls that.
+  void setTimeout(std::chrono::milliseconds timeout);
+};
 namespace transport {
 class Device;
 class UnboundBuffer {
