@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { serve } from "../server/serve.ts";
 import type { Observer } from "../server/observe.ts";
 import { parseDevice } from "../tensor/engine.ts";
+import { setThreadCount } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { numberFlag } from "./number-flag.ts";
@@ -36,6 +37,8 @@ export async function runServe(flags: ServeFlags): Promise<void> {
     await serving.studio.loaded;
     const { failure } = serving.studio;
     if (failure) throw new UserError(failure.message, { cause: failure });
+    // The thread that draws has its own count. Here, small products would wait for cores that are drawing.
+    setThreadCount(1);
     console.log(`the model ${serving.studio.model.name} is ready`);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

@@ -1,6 +1,5 @@
 import { Worker } from "node:worker_threads";
 import { shareState } from "../nn/share.ts";
-import { threadCount } from "../tensor/engine.ts";
 import type { Networks } from "./decode.ts";
 import type { DrawHooks } from "./draw-rows.ts";
 import { GeneratedPicture } from "./picture.ts";
@@ -22,12 +21,12 @@ export class DrawingThread {
   #last = 0;
   #ended = false;
 
-  constructor({ clip, vqgan, gpt }: Networks) {
+  constructor({ clip, vqgan, gpt }: Networks, { threads }: { threads: number }) {
     const workerData: WorkerData = {
       clip: shared(clip, clip.config),
       vqgan: shared(vqgan, vqgan.config),
       gpt: shared(gpt, gpt.config),
-      threads: threadCount(),
+      threads,
     };
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, execArgv: [] });
     this.#worker.on("message", (message: FromWorker) => this.#hear(message));

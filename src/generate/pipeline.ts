@@ -15,6 +15,7 @@ import { choosePrecision } from "../train/precision.ts";
 import { checkSettings, type DrawHooks, type DrawSettings } from "./draw-rows.ts";
 import type { DrawRequest } from "./draw.ts";
 import { calibration, unfamiliar, type Calibration } from "./calibration.ts";
+import { threadCount } from "../tensor/engine.ts";
 import { DrawingThread } from "./drawing-thread.ts";
 import { embedPicture, embedTexts, type Subject } from "./embed.ts";
 import { drawRequests, type JourneyRequest, type JourneySettings } from "./journey.ts";
@@ -79,6 +80,8 @@ export class ClipGen {
   readonly #ownThread: boolean;
   #precision: GeneratePrecision = "auto";
   #thread: DrawingThread | undefined;
+  /** What the thread that draws computes with; this one may have less by then. */
+  readonly #threads = threadCount();
 
   /** @param parts.thread see `fromPretrained`; "main" by default */
   constructor(parts: {
@@ -304,7 +307,7 @@ export class ClipGen {
 
   async #work(work: Work, hooks: DrawHooks): Promise<GeneratedPicture[][]> {
     if (!this.#ownThread) return await drawRequests(this, work, hooks);
-    if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this);
+    if (!this.#thread || this.#thread.ended) this.#thread = new DrawingThread(this, { threads: this.#threads });
     return await this.#thread.draw(work, hooks);
   }
 }

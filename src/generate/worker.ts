@@ -1,4 +1,5 @@
 // The thread that draws for `DrawingThread`: it claims the networks' memory, and then draws what it is asked, in turn.
+import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { ClipConfig } from "../models/clip-config.ts";
 import type { GptConfig } from "../models/gpt-config.ts";
@@ -57,6 +58,10 @@ const networks = {
   vqgan: received(data.vqgan, (config) => new Vqgan(config)),
   gpt: received(data.gpt, (config) => new Gpt(config)),
 };
+
+// Linux takes 0 for this thread, and those that it starts to compute with inherit it: whoever waits for an answer of the event
+// loop goes before them where all cores draw.
+if (process.platform === "linux") setPriority(0, constants.priority.PRIORITY_LOW);
 
 const answer = (message: FromWorker): void => port.postMessage(message);
 const running = new Map<number, AbortController>();

@@ -37,6 +37,8 @@ export class Studio {
   readonly queue: JobQueue<GalleryEntry>;
   /** Resolves when the model is there, or cannot be. */
   readonly loaded: Promise<void>;
+  /** What there is to tell of the best picture of a job. */
+  readonly #notes = new WeakMap<GalleryEntry, string>();
   readonly #observer: Observer;
   #model: ClipGen | undefined;
   #failure: Error | undefined;
@@ -47,7 +49,12 @@ export class Studio {
     this.metrics = metrics;
     this.queue = new JobQueue<GalleryEntry>({
       draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
-      finish: async (pictures) => await gallery.addAll(pictures),
+      finish: async (pictures) => {
+        const entries = await gallery.addAll(pictures);
+        // Now, between writes, and not when many ask for jobs that were done together.
+        this.#remark(entries[0]);
+        return entries;
+      },
       mostWaiting,
       mostBytes: MOST_WAITING_BYTES,
       mostRows: MOST_ROWS,
@@ -108,9 +115,14 @@ export class Studio {
   /** What to tell of a job's best picture, where its words may be outside of what the model knows. */
   note(job: PictureJob): string | undefined {
     const [best] = job.results;
+    return best && this.#notes.get(best);
+  }
+
+  #remark(best: GalleryEntry | undefined): void {
     // A picture, and a blend, need not be like anything that words say.
-    if (!best || best.origin.varied || best.origin.blend) return undefined;
-    return this.model.remarkOn(job.about.prompt, best.origin.score);
+    if (!best || best.origin.varied || best.origin.blend) return;
+    const note = this.model.remarkOn(best.origin.prompt, best.origin.score);
+    if (note !== undefined) this.#notes.set(best, note);
   }
 
   async close(): Promise<void> {

@@ -121,6 +121,7 @@ function load(): Native {
   if (core !== undefined) process.env["OPENBLAS_CORETYPE"] ??= core;
   // What c10d logs of a connection that fails comes as an error, too.
   process.env["GLOG_minloglevel"] ??= "3";
+  process.env["TORCH_CPP_LOG_LEVEL"] ??= "FATAL";
   try {
     const native: Native = createRequire(import.meta.url)(path);
     // libtorch 1.13 takes one thread on some virtual machines; the system knows better how many cores there are.
