@@ -116,7 +116,7 @@ test("a grid tells prompt, seeds and settings as single pictures do", async () =
   expect(scoreList).toEqual(scoreList.toSorted((a, b) => b - a));
   const single = join(folder, "single.png");
   await run("generate", "a red circle", "--seed", String(seedList[0]), ...flags.toSpliced(3, 1, single));
-  const { kind: _kind, seed, score, command: _command, ...settings } = await run("inspect", single);
+  const { kind: _kind, seed, score, batch: _batch, command: _command, ...settings } = await run("inspect", single);
   expect(shared).toEqual(settings);
   expect(seed).toBe(seedList[0]);
   expect(score).toBeCloseTo(scoreList[0] ?? Number.NaN, 3);

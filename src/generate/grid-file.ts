@@ -3,16 +3,16 @@ import type { PictureOrigin } from "./picture-origin.ts";
 import { describedPng, type GeneratedPicture } from "./picture.ts";
 
 /** What is needed to draw all pictures of a grid again: a picture's origin, with lists of what each has for itself. */
-export type GridOrigin = Omit<PictureOrigin, "seed" | "score"> & {
+export type GridOrigin = Omit<PictureOrigin, "seed" | "batch" | "score"> & {
   seeds: readonly number[];
   scores: readonly number[];
 };
 
-/** @param pictures of one drawing, so that they differ in seed and score alone */
+/** @param pictures of one drawing, so that they differ in seed, place and score alone */
 export function gridOrigin(pictures: readonly GeneratedPicture[]): GridOrigin {
   const [first] = pictures;
   if (!first) throw new RangeError("a grid needs at least one picture, got none");
-  const { seed: _seed, score: _score, ...shared } = first.origin;
+  const { seed: _seed, batch: _batch, score: _score, ...shared } = first.origin;
   return { ...shared, seeds: pictures.map(({ seed }) => seed), scores: pictures.map(({ score }) => score) };
 }
 

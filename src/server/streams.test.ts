@@ -49,12 +49,13 @@ describe("a drawing that streams", () => {
     const partials = events
       .filter(({ event }) => event === "image_generation.partial_image")
       .map(({ data }) => partial.parse(data));
-    expect(partials.map(({ image_index, partial_image_index }) => [partial_image_index, image_index])).toEqual(
-      [0, 1, 2].flatMap((index) => [
-        [index, 0],
-        [index, 1],
-      ]),
-    );
+    // A newer one takes the place of one that has not been sent yet: there may be fewer than asked for.
+    for (const image of [0, 1]) {
+      const shown = partials.filter(({ image_index }) => image_index === image);
+      expect(shown.length).toBeLessThanOrEqual(3);
+      expect(shown.map(({ partial_image_index }) => partial_image_index)).toEqual([...shown.keys()]);
+    }
+    expect(partials.length).toBeGreaterThan(0);
     const images = events.slice(partials.length).map(({ data }) => completed.parse(data));
     expect(images.map(({ type }) => type)).toEqual(Array.from({ length: 2 }, () => "image_generation.completed"));
     const whole = await post("/v1/images/generations", { prompt: "a red circle", n: 2, seed: 3 });

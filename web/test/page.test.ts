@@ -83,7 +83,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
 
     await tiles().first().click();
     const command = (await page.locator(".command code").textContent()) ?? "";
-    expect(command).toMatch(/^clip-gen generate 'a red circle' -m slow --seed \d+ --batch-row \d/4 --precision \w+$/);
+    expect(command).toMatch(/^clip-gen generate 'a red circle' -m slow --seed \d+ --batch-row \d\/4 --precision \w+$/);
     await page.getByRole("button", { name: "Use again" }).click();
     const seed = /--seed (\d+)/.exec(command)?.[1];
     expect(await page.getByLabel("Seed", { exact: true }).inputValue()).toBe(seed);
