@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  accessSync,
   closeSync,
   constants,
   copyFileSync,
@@ -85,6 +86,27 @@ export async function writeFolderAtomic(
     throw explainWriteError(path, error);
   }
   syncFolder(dirname(path));
+}
+
+/** Makes a folder and those above it. Throws with the reason in words. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw explainWriteError(path, whyNotWritable(path) ?? error);
+  }
+}
+
+/** Of a read-only disk Node.js says that the folder is missing; the nearest one that is there knows better. */
+function whyNotWritable(path: string): unknown {
+  const parent = dirname(path);
+  if (!existsSync(parent) && parent !== path) return whyNotWritable(parent);
+  try {
+    accessSync(parent, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 function checkFolderDestination(path: string, replace: boolean): void {

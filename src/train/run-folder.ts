@@ -1,6 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic } from "../io/atomic.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic.ts";
 import { readJson } from "../io/json.ts";
 import { oneLine } from "../io/read-error.ts";
 import { EventWriter } from "../io/tfevents.ts";
@@ -30,7 +30,7 @@ export class RunFolder {
     if (existsSync(join(path, "config.json"))) {
       throw new Error(`${path} already holds a run; go on with it by --resume, or choose another folder`);
     }
-    for (const folder of ["samples", "checkpoints"]) mkdirSync(join(path, folder), { recursive: true });
+    for (const folder of ["samples", "checkpoints"]) makeFolder(join(path, folder));
     writeFileAtomic(join(path, "config.json"), `${JSON.stringify(config, undefined, 2)}\n`);
     return new RunFolder(path);
   }
