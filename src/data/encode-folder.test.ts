@@ -265,7 +265,8 @@ describe("processes", () => {
 
   test("two share the work", async () => {
     const path = newFolder();
-    const both = [start(path, 10), start(path, 10)];
+    // Long enough for the second one to come before the first one is done, on a busy machine too.
+    const both = [start(path, 300), start(path, 300)];
     const exits = await Promise.all(both.map(({ child }) => once(child, "exit")));
     expect(exits).toEqual([
       [0, null],
