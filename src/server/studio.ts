@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { randomInt } from "node:crypto";
 import type { Blend, ClipGen, Drawable } from "../generate/pipeline.ts";
 import type { DrawRequest } from "../generate/draw.ts";
@@ -51,7 +52,8 @@ export class Studio {
       draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
       finish: async (pictures) => {
         const entries = await gallery.addAll(pictures);
-        // Now, between writes, and not when many ask for jobs that were done together.
+        // Now, and not when many ask for jobs that were done together; each after what has come in meanwhile.
+        await setImmediate();
         this.#remark(entries[0]);
         return entries;
       },
