@@ -118,6 +118,5 @@ export const vqganPresets: Readonly<Record<"paper" | "small128" | "small64" | "t
     embedDim: 8,
     legacy: false,
     normalizeCodebook: true,
-    rotationTrick: true,
   },
 };
