@@ -129,17 +129,7 @@ export class BatchOrder {
 
   /** The sample indices of this step's batch, (batchSize). Steps count from 0. */
   indicesAt(step: number): Uint32Array {
-    if (!Number.isInteger(step) || step < 0) throw new RangeError(`step must be a whole number from 0, got ${step}`);
-    const indices = new Uint32Array(this.batchSize);
-    const start = step * this.batchSize;
-    for (let filled = 0; filled < this.batchSize;) {
-      const epoch = Math.floor((start + filled) / this.count);
-      const from = start + filled - epoch * this.count;
-      const part = this.#orderOf(epoch).subarray(from, from + this.batchSize - filled);
-      indices.set(part, filled);
-      filled += part.length;
-    }
-    return indices;
+    return batchAt(step, this, (epoch, position) => this.#orderOf(epoch).subarray(position));
   }
 
   /** How many epochs have been seen before this step, as a fraction. */
@@ -168,6 +158,27 @@ export class BatchOrder {
     }
     return order;
   }
+}
+
+/**
+ * The indices of a step's batch, where epochs follow one another without a gap: (batchSize).
+ * @param from the order of an epoch from a position on, as far as it is at hand; at least one index
+ */
+export function batchAt(
+  step: number,
+  { count, batchSize }: { count: number; batchSize: number },
+  from: (epoch: number, position: number) => Uint32Array,
+): Uint32Array {
+  if (!Number.isInteger(step) || step < 0) throw new RangeError(`step must be a whole number from 0, got ${step}`);
+  const indices = new Uint32Array(batchSize);
+  for (let filled = 0; filled < batchSize;) {
+    const seen = step * batchSize + filled;
+    const epoch = Math.floor(seen / count);
+    const part = from(epoch, seen - epoch * count).subarray(0, batchSize - filled);
+    indices.set(part, filled);
+    filled += part.length;
+  }
+  return indices;
 }
 
 /** Four 32-bit words from the seed parts. Multiply-and-rotate lanes with the finisher of MurmurHash3. */

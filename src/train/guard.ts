@@ -23,9 +23,4 @@ export class LossGuard {
     }
     this.#losses = [...this.#losses.slice(1 - REMEMBERED), loss];
   }
-
-  /** The run goes back: what came after does not count. */
-  forget(): void {
-    this.#losses = [];
-  }
 }

@@ -99,6 +99,7 @@ export async function runStage(stage: Stage, options: LoopOptions): Promise<numb
         returns += 1;
         const { step: back } = goOn(stage, run, { ...options, resume: true });
         at = { step: back, position: position + 1 };
+        badness = new Mean();
         const notice = `${wrong}; back to checkpoint ${back}, and on with other pictures`;
         run?.note(notice);
         options.onNotice?.(notice);

@@ -1,4 +1,4 @@
-import { mixSeeds, permutation, Random } from "../../random.ts";
+import { batchAt, mixSeeds, permutation, Random } from "../../random.ts";
 
 /** Which pictures make up the batch of each step. `BatchOrder` is one for pictures in memory, `ShardOrder` for all others. */
 export type PictureOrder = {
@@ -57,17 +57,7 @@ export class ShardOrder implements PictureOrder {
   }
 
   indicesAt(step: number): Uint32Array {
-    if (!Number.isInteger(step) || step < 0) throw new RangeError(`step must be a whole number from 0, got ${step}`);
-    const indices = new Uint32Array(this.batchSize);
-    const start = step * this.batchSize;
-    for (let filled = 0; filled < this.batchSize;) {
-      const number = Math.floor((start + filled) / this.count);
-      const rest = this.#from(this.#epochOf(number), start + filled - number * this.count);
-      const part = rest.subarray(0, this.batchSize - filled);
-      indices.set(part, filled);
-      filled += part.length;
-    }
-    return indices;
+    return batchAt(step, this, (epoch, position) => this.#from(this.#epochOf(epoch), position));
   }
 
   epochAt(step: number): number {
