@@ -1,4 +1,4 @@
-import type { HubRequestOptions } from "../../io/hub/hub-http.ts";
+import type { RequestOptions } from "../../io/http.ts";
 
 /** A file of which any part can be read, here or on another machine. Keeps nothing open between two reads. */
 export type ByteSource = {
@@ -16,8 +16,8 @@ export type ByteSource = {
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
 };
 
-/** How addresses are asked; the defaults are for people, and tests have shorter ones. */
-export type ByteOptions = Pick<HubRequestOptions, "signal" | "stallMs" | "retryDelayMs">;
+/** How addresses are asked. */
+export type ByteOptions = RequestOptions;
 
 /** Whether this is an address and no path. */
 export function isAddress(location: string): boolean {

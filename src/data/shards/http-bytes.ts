@@ -1,12 +1,12 @@
-import { hubGet, TemporaryError, type HubRequestOptions, type HubResponse } from "../../io/hub/hub-http.ts";
-import { retryAfter, withRetries } from "../../io/hub/hub-retry.ts";
+import { httpGet, TemporaryError, type HttpResponse, type RequestOptions } from "../../io/http.ts";
+import { retryAfter, withRetries } from "../../io/http-retry.ts";
 import { hubSettings } from "../../io/hub/hub-settings.ts";
 import { changed, checkRange, type ByteOptions, type ByteSource } from "./byte-source.ts";
 
 /** A request costs more than what lies between two headers. */
 const WINDOW = 2 ** 23;
 
-type Address = { name: string; path: string; options: HubRequestOptions };
+type Address = { name: string; url: string; options: RequestOptions & { token: string | undefined } };
 
 /**
  * A file on a web server, part by part (RFC 9110, section 14). Redirects are followed, and the token of the Hub goes to the
@@ -38,8 +38,8 @@ function addressOf(location: string, options: ByteOptions): Address {
   const hub = hubSettings();
   const isHub = new URL(hub.endpoint).origin === url.origin;
   if (isHub && hub.offline) throw new Error(`cannot read ${name}: HF_HUB_OFFLINE forbids to ask the Hub`);
-  const settings = { ...hub, endpoint: url.origin, token: isHub ? hub.token : undefined };
-  return { name, path: `${url.pathname.slice(1)}${url.search}`, options: { ...options, settings } };
+  const token = isHub ? hub.token : undefined;
+  return { name, url: `${name}${url.search}`, options: { ...options, token } };
 }
 
 type Part = {
@@ -54,9 +54,9 @@ function getRange(address: Address, offset: number, length: number): Promise<Par
   return withRetries(() => tryRange(address, offset, length), address.options);
 }
 
-async function tryRange({ name, path, options }: Address, offset: number, length: number): Promise<Part> {
+async function tryRange({ name, url, options }: Address, offset: number, length: number): Promise<Part> {
   const range = `bytes=${offset}-${offset + length - 1}`;
-  const response = await hubGet(path, { ...options, headers: { range } });
+  const response = await httpGet(url, { ...options, headers: { range } });
   try {
     if (response.status !== 206) throw statusError(response, name);
     const { headers } = response;
@@ -83,7 +83,7 @@ async function tryRange({ name, path, options }: Address, offset: number, length
   }
 }
 
-function statusError({ status, headers, elsewhere }: HubResponse, name: string): Error {
+function statusError({ status, headers, elsewhere }: HttpResponse, name: string): Error {
   if (status === 200) {
     return new Error(
       `the server of ${name} does not send parts of files (it ignores Range); copy the file to this machine`,

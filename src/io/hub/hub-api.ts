@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { hubGet, type HubRequestOptions } from "./hub-http.ts";
 import { hubModelText, isCommit, isSafeFileName, type HubModel } from "./hub-name.ts";
-import { withRetries } from "./hub-retry.ts";
+import { withRetries } from "../http-retry.ts";
 import { statusError } from "./hub-status.ts";
 
 /**

@@ -1,7 +1,8 @@
 import type { HubFile } from "./hub-api.ts";
-import { hubGet, TemporaryError, type HubRequestOptions, type HubResponse } from "./hub-http.ts";
+import { TemporaryError, type HttpResponse } from "../http.ts";
+import { hubGet, type HubRequestOptions } from "./hub-http.ts";
 import type { HubModel } from "./hub-name.ts";
-import { withRetries } from "./hub-retry.ts";
+import { withRetries } from "../http-retry.ts";
 import { statusError } from "./hub-status.ts";
 import { IncompleteFile } from "./incomplete-file.ts";
 
@@ -78,7 +79,7 @@ async function fetchRest(
 
 /** Whether the server sends the part that was asked for; if not, the next try asks for the whole. */
 async function checkRange(
-  response: HubResponse,
+  response: HttpResponse,
   { file, start, incomplete }: { file: HubFile; start: number; incomplete: IncompleteFile },
 ): Promise<void> {
   const range = response.headers.get("content-range") ?? "none";

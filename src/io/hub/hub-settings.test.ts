@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { hubCacheFolder, hubSettings } from "./hub-settings.ts";
-import { retryAfter } from "./hub-retry.ts";
+import { retryAfter } from "../http-retry.ts";
 
 let home: string;
 

@@ -1,13 +1,14 @@
-import { TemporaryError, type HubResponse, type HubRequestOptions } from "./hub-http.ts";
+import { TemporaryError, type HttpResponse } from "../http.ts";
+import type { HubRequestOptions } from "./hub-http.ts";
 import { hubModelText, type HubModel } from "./hub-name.ts";
-import { retryAfter } from "./hub-retry.ts";
+import { retryAfter } from "../http-retry.ts";
 
 /**
  * What a status other than success means for a person, in one line. Nothing of the server's text is repeated; the Hub's
  * `X-Error-Code` tells more than its status, which is 401 for a repository that does not exist, too.
  */
 export function statusError(
-  response: HubResponse,
+  response: HttpResponse,
   about: { model: HubModel; file?: string | undefined; settings: HubRequestOptions["settings"] },
 ): Error {
   const { status, headers, elsewhere } = response;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TemporaryError, type HubRequestOptions } from "./hub-http.ts";
+import { TemporaryError, type RequestOptions } from "./http.ts";
 
 const ATTEMPTS = 5;
 const MAX_DELAY_MS = 10_000;
@@ -13,7 +13,7 @@ const MAX_WAIT_MS = 60_000;
  */
 export async function withRetries<T>(
   run: () => Promise<T>,
-  options: Pick<HubRequestOptions, "signal" | "retryDelayMs"> & { progress?: () => number },
+  options: Pick<RequestOptions, "signal" | "retryDelayMs"> & { progress?: () => number },
 ): Promise<T> {
   const { signal, retryDelayMs = 500, progress = () => 0 } = options;
   let reached = progress();
