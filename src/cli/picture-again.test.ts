@@ -38,6 +38,7 @@ test.each([
   ["blended", ["a ring", "--blend", "a star:0.3", "--guidance", "2", "--negative", "a square", "--temperature", "0.7"]],
   ["crowded", ["a ring", "--candidates", "16", "--guidance", "2", "--seed", "3", "--precision", "bfloat16"]],
   ["crowded and precise", ["a ring", "--candidates", "23", "-n", "9", "--precision", "float32"]],
+  ["in a batch of more than usual", ["a ring", "--candidates", "80", "--batch-size", "80", "--precision", "float32"]],
   ["searched", ["a ring", "--beams", "3"]],
   ["precise", ["a ring", "--precision", "bfloat16"]],
 ])("the command in a picture makes the same bytes again: %s", async (name, flags) => {

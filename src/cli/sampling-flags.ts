@@ -54,7 +54,7 @@ export function samplingSettings(flags: SamplingFlags): SamplingSettings {
 }
 
 function batchPlace(text: string): BatchPlace {
-  const [, row = "", rows = ""] = /^(\d{1,2})\/(\d{1,2})$/.exec(text) ?? [];
+  const [, row = "", rows = ""] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];
   if (rows === "")
     throw new UserError(`--batch-row ${text}: expected a row from 0 and how many there are, such as 3/16`);
   return { row: Number(row), rows: Number(rows) };

@@ -14,8 +14,7 @@ import { Tensor } from "../tensor/tensor.ts";
 /** The networks that draw together. */
 export type Networks = { clip: Clip; vqgan: Vqgan; gpt: Gpt };
 
-/** Pictures that are drawn at the same time, at most. */
-export const MOST_ROWS = 64;
+const MOST_ROWS = 64;
 /** Pictures that the VQGAN decodes at once: its feature maps of more leave the processor's caches. */
 const DECODED_AT_ONCE = 8;
 

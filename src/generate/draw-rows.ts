@@ -1,6 +1,6 @@
 import { checkSampling, sampleTokens, type SampleOptions } from "../models/sampling.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { decodeRows, decodeTokens, MOST_ROWS, rowsThatFit, type Decoded, type Networks } from "./decode.ts";
+import { decodeRows, decodeTokens, rowsThatFit, type Decoded, type Networks } from "./decode.ts";
 import type { Targets } from "./targets.ts";
 
 /** A picture's row in the batch that it is drawn in, from 0, and how many rows that has. */
@@ -140,5 +140,5 @@ export function checkSettings({
 }
 
 function isPlace({ row, rows }: BatchPlace): boolean {
-  return Number.isInteger(row) && Number.isInteger(rows) && row >= 0 && row < rows && rows <= MOST_ROWS;
+  return Number.isInteger(row) && Number.isInteger(rows) && row >= 0 && row < rows;
 }
