@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { findPairs } from "../data/pictures.ts";
-import { textTargets } from "../generate/embed.ts";
+import { agreements, textTargets } from "../generate/embed.ts";
 import { calibrate } from "../generate/calibration.ts";
 import { drawEach } from "../generate/draw-each.ts";
 import { ClipGen } from "../generate/pipeline.ts";
@@ -28,8 +28,8 @@ export async function runCalibrate(flags: CalibrateFlags): Promise<void> {
         if (tokens === length) print(candidates, of);
       },
     });
-    const agreements = model.agreement(prompts);
-    const found = calibrate(drawn.map(({ score }, i) => ({ score, agreement: agreements?.[i] })));
+    const agreement = agreements(model, targets);
+    const found = calibrate(drawn.map(({ score }, i) => ({ score, agreement: agreement?.[i] })));
     const file = join(resolveModelPath(flags.model), "model.json");
     writeJson(file, Object.assign({}, readJson(file), { calibration: found }));
     console.log(

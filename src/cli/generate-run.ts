@@ -16,8 +16,8 @@ import { showsPictures, terminalPictures } from "./terminal-picture.ts";
 export async function runGenerate(prompt: string, flags: DrawingFlags): Promise<void> {
   await draw(flags, async (model, options) => {
     const pictures = await model.generate(prompt, options);
-    const note = model.remarkOn(prompt, pictures[0]?.score ?? Number.NaN);
-    if (note !== undefined && !options.blend) console.error(`note: ${note}`);
+    const note = model.remarkOn(pictures);
+    if (note !== undefined) console.error(`note: ${note}`);
     return pictures;
   });
 }

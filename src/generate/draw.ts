@@ -10,7 +10,7 @@ import {
   type DrawSettings,
   type RowsRequest,
 } from "./draw-rows.ts";
-import { blended, subjectTargets, tokenTargets, type Subject } from "./embed.ts";
+import { agreements, blended, subjectTargets, tokenTargets, type Subject } from "./embed.ts";
 import type { BlendOrigin, PictureOrigin } from "./picture-origin.ts";
 import { GeneratedPicture } from "./picture.ts";
 import { Targets } from "./targets.ts";
@@ -81,6 +81,12 @@ async function targetOf(networks: Networks, { subjects }: DrawRequest): Promise<
   );
 }
 
+/** How familiar the GPT is with what a request asks for, where one sentence does. */
+function agreementOf(networks: Networks, { subjects }: DrawRequest, target: Targets | undefined): number | undefined {
+  const isSentence = subjects.length === 1 && subjects.every((subject) => "ids" in subject);
+  return isSentence && target ? agreements(networks, target)?.[0] : undefined;
+}
+
 /** Requests' candidates one after the other in one batch. */
 async function sample(
   networks: Networks,
@@ -100,6 +106,7 @@ async function sample(
   const owners = rows.map(({ owner }) => owner);
   using each = joined.map((all) => all.indexSelect(0, Tensor.from(owners, [rows.length], "int64").to(all.device)));
   const drawn: GeneratedPicture[][] = requests.map(() => []);
+  const agreement = requests.map((own, i) => agreementOf(networks, own, targets[i]));
   const request: RowsRequest = {
     targets: each,
     ...away,
@@ -112,8 +119,10 @@ async function sample(
     for (const row of some) {
       const owner = owners[done] ?? 0;
       const own = requests[owner];
-      if (own) drawn[owner]?.push(pictureOf(networks, row, { ...subjectOrigin(own), ...samplingOf(own.settings) }));
       done += 1;
+      if (!own) continue;
+      const origin = { ...subjectOrigin(own), ...samplingOf(own.settings) };
+      drawn[owner]?.push(pictureOf(networks, row, origin, agreement[owner]));
     }
   }
   return drawn.map((pictures, i) =>
@@ -126,6 +135,7 @@ export function pictureOf(
   { vqgan }: Pick<Networks, "vqgan">,
   { pixels, tokens, seed, score, batch }: DrawnRow,
   origin: Omit<PictureOrigin, "seed" | "score" | "batch">,
+  agreement?: number,
 ): GeneratedPicture {
   // What is told of a picture does not depend on what else was in its batch, which the last digits do.
   const told = Math.round(score * 1e4) / 1e4;
@@ -133,6 +143,7 @@ export function pictureOf(
     pixels,
     size: vqgan.config.resolution,
     tokens,
+    agreement,
     origin: { ...origin, seed, ...(batch && batch.rows > 1 && { batch }), score: told },
   });
 }
@@ -152,9 +163,10 @@ async function search(
   });
   const tokens = found.slice(0, count).map((beam) => beam.tokens);
   const origin = { ...subjectOrigin(request), beams, guidanceScale };
+  const agreement = agreementOf(networks, request, target);
   const decoded = await decodeTokens(networks, { tokens, embedding: target.embedding }, signal);
   return decoded.map(({ pixels, score }, i) =>
-    pictureOf(networks, { pixels, score, seed: 0, tokens: tokens[i] ?? [] }, origin),
+    pictureOf(networks, { pixels, score, seed: 0, tokens: tokens[i] ?? [] }, origin, agreement),
   );
 }
 

@@ -28,6 +28,12 @@ function targetsOfText(gpt: Gpt, embedding: Tensor): Targets {
   return new Targets(embedding, keep(noGrad(() => tidy(() => gpt.conditionOfText(embedding)))));
 }
 
+/** N sentences' `Gpt.agreement`; nothing where the GPT remembers no pictures. */
+export function agreements({ gpt }: Pick<Networks, "gpt">, { embedding }: Targets): number[] | undefined {
+  if (!gpt.memory) return undefined;
+  return noGrad(() => tidy(() => gpt.agreement(embedding.to("float32")).toNumbers()));
+}
+
 function textEmbeddings(clip: Clip, texts: readonly string[]): Tensor {
   const parts: Tensor[] = [];
   for (let start = 0; start < texts.length; start += TEXTS_AT_ONCE) {

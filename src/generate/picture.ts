@@ -8,6 +8,7 @@ export type PictureParts = {
   size: number;
   origin: PictureOrigin;
   tokens: readonly number[];
+  agreement?: number | undefined;
 };
 
 /** A picture that was drawn, with where it came from. */
@@ -18,18 +19,21 @@ export class GeneratedPicture {
   readonly origin: PictureOrigin;
   /** (h·w) VQGAN's tokens. */
   readonly tokens: readonly number[];
+  /** Of a picture that one sentence drew: the sentence's `Gpt.agreement`, where the GPT has a memory. */
+  readonly agreement: number | undefined;
 
   constructor(parts: PictureParts) {
     this.pixels = parts.pixels;
     this.size = parts.size;
     this.origin = parts.origin;
     this.tokens = parts.tokens;
+    this.agreement = parts.agreement;
   }
 
   /** What the constructor makes this picture of again. */
   get parts(): PictureParts {
-    const { pixels, size, origin, tokens } = this;
-    return { pixels, size, origin, tokens };
+    const { pixels, size, origin, tokens, agreement } = this;
+    return { pixels, size, origin, tokens, agreement };
   }
 
   get score(): number {

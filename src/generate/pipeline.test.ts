@@ -2,7 +2,15 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { temporaryFolder, tinyClip, tinyGpt, tinyModel, tinyPictures, tinyVqgan } from "../../test/tiny.ts";
+import {
+  temporaryFolder,
+  tinyClip,
+  tinyConditions,
+  tinyGpt,
+  tinyModel,
+  tinyPictures,
+  tinyVqgan,
+} from "../../test/tiny.ts";
 import { readPngText } from "../io/png-text.ts";
 import { Clip } from "../models/clip.ts";
 import { setThreadCount } from "../tensor/engine.ts";
@@ -19,6 +27,8 @@ beforeAll(() => setThreadCount(1));
 const model = tinyModel();
 const folder = temporaryFolder();
 const prompt = "a red circle";
+/** Of a model that knows all prompts better than any can be known. */
+const calibration = { prompts: 20, low: 2, median: 2, memory: { agreement: 2, score: 2 } };
 
 type Told = { pixels: Uint8Array; tokens: readonly number[]; origin: GeneratedPicture["origin"] };
 const told = (pictures: readonly GeneratedPicture[]): Told[] =>
@@ -40,6 +50,26 @@ describe("drawing", () => {
       expect(Math.abs(score)).toBeLessThanOrEqual(1.0001);
     }
     expect(new Set(pictures.map(({ tokens }) => String(tokens))).size).toBe(3);
+  });
+
+  test("tells how familiar the GPT is with a sentence, where it has a memory", async () => {
+    const gpt = tinyGpt({ memorySize: 3 });
+    gpt.memory = tinyConditions(3);
+    const remembering = new ClipGen({ clip: model.clip, vqgan: model.vqgan, gpt, calibration });
+    using embedding = remembering.embedText([prompt]);
+    const expected = tidy(() => gpt.agreement(embedding).item());
+    const pictures = await remembering.generate(prompt, { count: 2 });
+    const found = await remembering.generate(prompt, { beams: 2 });
+    for (const { agreement } of [...pictures, ...found]) expect(agreement).toBeCloseTo(expected, 5);
+    expect(remembering.remarkOn(pictures)).toContain("little in common");
+
+    const png = (await pictures[0]?.toPng()) ?? new Uint8Array();
+    const blend = [{ prompt: "a blue star", weight: 0.5 }];
+    for (const others of [await remembering.vary(png), await remembering.generate(prompt, { blend })]) {
+      expect(others[0]?.agreement).toBeUndefined();
+      expect(remembering.remarkOn(others)).toBeUndefined();
+    }
+    expect((await model.generate(prompt))[0]?.agreement).toBeUndefined();
   });
 
   test("ranks candidates by their score, and draws the same whatever the batches", async () => {

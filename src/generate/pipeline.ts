@@ -8,7 +8,6 @@ import { problemsOf, readJson, writeJson } from "../io/json.ts";
 import type { SaveOptions } from "../models/pretrained.ts";
 import { Vqgan } from "../models/vqgan.ts";
 import { Linear } from "../nn/layers.ts";
-import { noGrad } from "../tensor/autograd.ts";
 import { tidy } from "../tensor/scope.ts";
 import type { Tensor, Device } from "../tensor/tensor.ts";
 import { choosePrecision } from "../train/precision.ts";
@@ -238,18 +237,11 @@ export class ClipGen {
     return embedTexts(this.clip, texts);
   }
 
-  /** How alike the training pictures are that sentences make the GPT think of (`Gpt.agreement`); nothing without a memory. */
-  agreement(texts: readonly string[]): number[] | undefined {
-    if (!this.gpt.memory) return undefined;
-    using embedding = this.embedText(texts);
-    return noGrad(() => tidy(() => this.gpt.agreement(embedding).toNumbers()));
-  }
-
-  /** What to tell of a sentence whose best drawing has this score, where the model hardly knows it; see `clip-gen calibrate`. */
-  remarkOn(prompt: string, score: number): string | undefined {
-    if (!this.calibration) return undefined;
-    const [agreement] = this.agreement([prompt]) ?? [];
-    return unfamiliar(prompt, { score, agreement }, this.calibration, this.clip.tokenizer);
+  /** What to tell of drawings, the best first, where the model hardly knows their sentence; see `clip-gen calibrate`. */
+  remarkOn([best]: readonly GeneratedPicture[]): string | undefined {
+    // A picture, and a blend, need not be like anything that words say.
+    if (!this.calibration || !best || best.origin.varied || best.origin.blend) return undefined;
+    return unfamiliar(best.origin.prompt, best, this.calibration, this.clip.tokenizer);
   }
 
   /** A picture to its unit embedding: (1, D). Dispose of the tensor when done. */

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { randomInt } from "node:crypto";
 import type { Blend, ClipGen, Drawable } from "../generate/pipeline.ts";
 import type { DrawRequest } from "../generate/draw.ts";
@@ -52,9 +51,8 @@ export class Studio {
       draw: async (requests, hooks) => await metrics.drawing(requests, () => this.model.draw(requests, hooks)),
       finish: async (pictures) => {
         const entries = await gallery.addAll(pictures);
-        // Now, and not when many ask for jobs that were done together; each after what has come in meanwhile.
-        await setImmediate();
-        this.#remark(entries[0]);
+        const note = this.model.remarkOn(pictures);
+        if (entries[0] && note !== undefined) this.#notes.set(entries[0], note);
         return entries;
       },
       mostWaiting,
@@ -118,13 +116,6 @@ export class Studio {
   note(job: PictureJob): string | undefined {
     const [best] = job.results;
     return best && this.#notes.get(best);
-  }
-
-  #remark(best: GalleryEntry | undefined): void {
-    // A picture, and a blend, need not be like anything that words say.
-    if (!best || best.origin.varied || best.origin.blend) return;
-    const note = this.model.remarkOn(best.origin.prompt, best.origin.score);
-    if (note !== undefined) this.#notes.set(best, note);
   }
 
   async close(): Promise<void> {
