@@ -1,6 +1,6 @@
 // A server under many clients that misbehave: what it answers, how long `/healthz` takes, and whether its memory goes back.
 //
-//   npm run bench:serve [-- --clients 200] [-- --seconds 60] [-- -m MODEL]
+//   npm run bench:serve [-- --clients 200] [-- --seconds 60] [-- --rounds 2] [-- -m MODEL]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -10,12 +10,13 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { unrulyClients } from "./clients.ts";
+import { unrulyClients, type ClientReport } from "./clients.ts";
 
 const { values } = parseArgs({
   options: {
     clients: { type: "string", default: "200" },
     seconds: { type: "string", default: "60" },
+    rounds: { type: "string", default: "1" },
     model: { type: "string", short: "m" },
   },
 });
@@ -34,43 +35,51 @@ async function figure(name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "m").exec(text)?.[1]);
 }
-const megabytes = async (): Promise<number> => Math.round((await figure("process_resident_memory_bytes")) / 2 ** 20);
+
+async function showHeld(): Promise<void> {
+  const bytes = await figure("process_resident_memory_bytes");
+  console.log(`it holds ${Math.round(bytes / 2 ** 20)} MiB, ${await figure("clip_gen_tensors")} tensors`);
+}
+
+/** The clients' time, and how long each `/healthz` took in it: ms, asked by a process of its own. */
+async function round(): Promise<ClientReport & { health: number[] }> {
+  const probe = spawn(process.execPath, [fileURLToPath(new URL("./health-probe.js", import.meta.url)), url], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let probed = "";
+  probe.stdout.on("data", (data: Buffer) => (probed += data.toString()));
+  const report = await unrulyClients({ url, clients: Number(values.clients), seconds: Number(values.seconds) });
+  probe.stdin.end();
+  await once(probe, "exit");
+  return { ...report, health: z.array(z.number()).parse(JSON.parse(probed)) };
+}
+
+async function settled(): Promise<void> {
+  while ((await figure("clip_gen_jobs_waiting")) + (await figure("clip_gen_jobs_running")) > 0) await setTimeout(200);
+  await setTimeout(2000);
+}
 
 // One drawing starts the thread and plans the kernels: what it takes is no growth.
-const warm = { clients: 20, seconds: 5 };
-await unrulyClients({ url, ...warm });
-await setTimeout(2000);
-const before = { memory: await megabytes(), tensors: await figure("clip_gen_tensors") };
-const probe = spawn(process.execPath, [fileURLToPath(new URL("./health-probe.js", import.meta.url)), url], {
-  stdio: ["pipe", "pipe", "inherit"],
-});
-let probed = "";
-probe.stdout.on("data", (data: Buffer) => (probed += data.toString()));
+await unrulyClients({ url, clients: 20, seconds: 5 });
+await settled();
+await showHeld();
 // Clients have machines of their own, as a rule: here the server goes before them.
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-const report = await unrulyClients({ url, clients: Number(values.clients), seconds: Number(values.seconds) });
-probe.stdin.end();
-await once(probe, "exit");
-const health = z
-  .array(z.number())
-  .parse(JSON.parse(probed))
-  .toSorted((a, b) => a - b);
-let waiting = 1;
-while (waiting > 0) {
-  await setTimeout(200);
-  waiting = (await figure("clip_gen_jobs_waiting")) + (await figure("clip_gen_jobs_running"));
+let given = 0;
+for (let i = 0; i < Number(values.rounds); i++) {
+  const { seen, pictures, health } = await round();
+  given += pictures.length;
+  health.sort((a, b) => a - b);
+  const at = (share: number): string => (health[Math.floor(share * (health.length - 1))] ?? 0).toFixed(1);
+  console.log(`${values.clients} clients, ${values.seconds} s`);
+  for (const [what, count] of Object.entries(seen).toSorted()) console.log(`  ${what.padEnd(24)} ${count}`);
+  console.log(
+    `/healthz in ms: median ${at(0.5)}, 99th percentile ${at(0.99)}, longest ${at(1)} (${health.length} times)`,
+  );
+  await settled();
+  await showHeld();
 }
-await setTimeout(2000);
-const after = { memory: await megabytes(), tensors: await figure("clip_gen_tensors") };
-const at = (share: number): string => (health[Math.floor(share * (health.length - 1))] ?? 0).toFixed(1);
-
-console.log(`${values.clients} clients, ${values.seconds} s`);
-for (const [what, count] of Object.entries(report.seen).toSorted()) console.log(`  ${what.padEnd(24)} ${count}`);
-console.log(
-  `/healthz in ms: median ${at(0.5)}, 99th percentile ${at(0.99)}, longest ${at(1)} (${health.length} times, from a process of its own)`,
-);
-console.log(`memory ${before.memory} → ${after.memory} MiB, tensors ${before.tensors} → ${after.tensors}`);
-console.log(`pictures in the gallery: ${readdirSync(gallery).length}; given to clients: ${report.pictures.length}`);
+console.log(`pictures in the gallery: ${readdirSync(gallery).length}; given to clients: ${given}`);
 child.kill("SIGTERM");
 await once(child, "exit");
 rmSync(gallery, { recursive: true });
