@@ -13,6 +13,12 @@ export function gptPreset(name: string, changes: readonly string[] = []): GptSiz
   return readSettings(gptSize, { set: changes }, named(gptPresets, name));
 }
 
+/** A network that training begins with has its size, so that there is no preset whose numbers `--network` could change. */
+export function refuseChanges(changes: readonly string[] = []): void {
+  if (changes.length > 0)
+    throw new UserError("--network changes a preset; with --init-from the network is the one that is there");
+}
+
 function named<T>(presets: Readonly<Record<string, T>>, name: string): T {
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (preset === undefined) throw new UserError(`unknown preset ${name}; known: ${Object.keys(presets).join(", ")}`);

@@ -5,7 +5,7 @@ import { addSceneFlags, type SceneFlags } from "./scene-flags.ts";
 import { addSettings } from "./settings-flags.ts";
 import { addTrainingFlags, type TrainingFlags } from "./training-flags.ts";
 
-export type TrainClipFlags = TrainingFlags & SceneFlags & { preset: string; vocabSize: string; initFrom?: string };
+export type TrainClipFlags = TrainingFlags & SceneFlags & { preset: string; vocabSize: string };
 
 export function trainClipCommand(parent: Command): void {
   const command = parent
@@ -17,8 +17,7 @@ export function trainClipCommand(parent: Command): void {
     )
     .requiredOption("-o, --output <folder>", "the run's folder; the finished CLIP goes to its clip/")
     .option("--preset <name>", `size: ${Object.keys(clipPresets).join(", ")}`, "small64")
-    .option("--init-from <folder>", "go on from this CLIP, with its network and vocabulary, in place of a preset")
-    .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions", "4096");
+    .option("--vocab-size <n>", "byte-pair vocabulary learnt from the captions, where --init-from brings none", "4096");
   addSceneFlags(
     command,
     "train on this many synthetic scenes in place of pairs; with --no-flip, as sentences tell left from right",

@@ -1,9 +1,11 @@
 import { gptObjectives, gptTraining, toDisk, type GptTraining } from "../config.ts";
-import { readEncoded } from "../data/encoded.ts";
+import { readEncoded, type EncodedSet } from "../data/encoded.ts";
 import { embedTexts } from "../generate/embed.ts";
 import { Clip } from "../models/clip.ts";
 import { Gpt } from "../models/gpt.ts";
+import type { GptConfig } from "../models/gpt-config.ts";
 import { Vqgan } from "../models/vqgan.ts";
+import type { StateDict } from "../nn/module.ts";
 import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { meanShift, someEmbeddings } from "../train/gpt-conditions.ts";
@@ -12,7 +14,7 @@ import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
 import { withProcesses } from "./processes.ts";
 import { readPrompts } from "./prompts.ts";
-import { gptPreset } from "./presets.ts";
+import { gptPreset, refuseChanges } from "./presets.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining } from "./training.ts";
 import type { TrainGptFlags } from "./train-gpt.ts";
@@ -30,7 +32,10 @@ export async function runTrainGpt(encoded: string, flags: Flags): Promise<void> 
 
 async function train(encoded: string, flags: Flags, config: GptTraining): Promise<void> {
   const data = readEncoded(encoded);
-  const size = gptPreset(flags.preset, flags.network);
+  if (flags.initFrom !== undefined) refuseChanges(flags.network);
+  const known = flags.initFrom === undefined ? undefined : await Gpt.fromPretrained(flags.initFrom);
+  if (known) checkFit(known.config, data, config);
+  const size = known?.config ?? gptPreset(flags.preset, flags.network);
   const [h, w] = data.grid;
   const memory =
     flags.memory === undefined
@@ -46,9 +51,11 @@ async function train(encoded: string, flags: Flags, config: GptTraining): Promis
     tokenCount: h * w,
     conditionDim: data.embedDim,
     ...(config.randomOrder > 0 && { anyOrder: true }),
-    ...(flags.sentences !== undefined && { textShift: true }),
-    ...(memory && { memorySize: memory.size(0) }),
+    // Both tell of pictures: those that it is trained on now.
+    textShift: flags.sentences === undefined ? undefined : true,
+    memorySize: memory?.size(0),
   });
+  if (known) gpt.loadStateDict(withoutPictures(known), { strict: false });
   gpt.memory = memory;
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const vqgan = flags.vqgan === undefined ? undefined : await Vqgan.fromPretrained(flags.vqgan);
@@ -65,6 +72,7 @@ async function train(encoded: string, flags: Flags, config: GptTraining): Promis
     config: toDisk({
       stage: "gpt",
       network: gpt.config,
+      ...(flags.initFrom !== undefined && { initFrom: flags.initFrom }),
       objective_name: flags.objective,
       encoded: data.count,
       ...config,
@@ -80,4 +88,23 @@ async function train(encoded: string, flags: Flags, config: GptTraining): Promis
         }),
     },
   });
+}
+
+/** @throws UserError where a GPT that training begins with does not draw what was encoded */
+function checkFit(known: GptConfig, { codebookSize, grid: [h, w], embedDim }: EncodedSet, config: GptTraining): void {
+  const has = [known.codebookSize, known.tokenCount, known.conditionDim, known.conditionLength ?? 1].join(", ");
+  const wanted = [codebookSize, h * w, embedDim, 1].join(", ");
+  if (has !== wanted) {
+    throw new UserError(
+      `--init-from: this GPT's codes, tokens of a picture, numbers of a condition, and vectors of one are ${has}; ` +
+        `the encoded pictures need ${wanted}`,
+    );
+  }
+  if (config.randomOrder > 0 && !known.anyOrder)
+    throw new UserError("--init-from: this GPT knows tokens row by row only, so that there is no --random-order");
+}
+
+/** What a GPT has learned, without what it keeps of its training pictures. */
+function withoutPictures(gpt: Gpt): StateDict {
+  return new Map([...gpt.stateDict()].filter(([, tensor]) => tensor !== gpt.memory && tensor !== gpt.textShift));
 }

@@ -5,7 +5,7 @@ import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
-import { vqganPreset } from "./presets.ts";
+import { refuseChanges, vqganPreset } from "./presets.ts";
 import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining, sceneConfig, trainingPictures, trainingScenes } from "./training.ts";
@@ -18,15 +18,18 @@ export async function runTrainVqgan(paths: string[], flags: Flags): Promise<void
 }
 
 async function train(paths: string[], flags: Flags, config: VqganTraining): Promise<void> {
-  const preset = vqganPreset(flags.preset, flags.network);
-  const { resolution } = preset;
+  if (flags.initFrom !== undefined) refuseChanges(flags.network);
+  const known = flags.initFrom === undefined ? undefined : await Vqgan.fromPretrained(flags.initFrom);
+  const network = known?.config ?? vqganPreset(flags.preset, flags.network);
+  const { resolution } = network;
   const pictures = trainingScenes(flags, resolution) ?? (await trainingPictures(paths, resolution));
   const clip = flags.clip === undefined ? undefined : await Clip.fromPretrained(flags.clip);
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);
-  const vqgan = new Vqgan(preset);
-  const described = { stage: "vqgan", network: preset, pictures: pictures.count, ...sceneConfig(flags), ...config };
-  const stage = vqganStage({ vqgan, pictures, config, perceptual });
+  const vqgan = known ?? new Vqgan(network);
+  const from = flags.initFrom === undefined ? {} : { initFrom: flags.initFrom };
+  const described = { stage: "vqgan", network, ...from, pictures: pictures.count, ...sceneConfig(flags), ...config };
+  const stage = vqganStage({ vqgan, pictures, config, perceptual, untrained: known === undefined });
   await runTraining(stage, {
     flags,
     config: toDisk(described),

@@ -41,8 +41,10 @@ export function vqganStage(options: {
   config: VqganTraining;
   /** How different two batches of pictures look: LPIPS, or distances of CLIP's features. Without it only pixels count. */
   perceptual?: PerceptualLoss | undefined;
+  /** Whether its codes are random still, so that the first step is to place them. Default true. */
+  untrained?: boolean;
 }): Stage & { ema: Ema | undefined } {
-  const { vqgan, pictures, config, perceptual } = options;
+  const { vqgan, pictures, config, perceptual, untrained = true } = options;
   requireWholeTokens(vqgan, pictures.size, config.crop);
   const device = parseDevice(config.device);
   manualSeed(config.seed, device);
@@ -65,7 +67,7 @@ export function vqganStage(options: {
   const discAverage = discOptimizer && new GradientAverage(discOptimizer.parameters);
   const guard = new LossGuard(config);
   const batches = new PictureBatches(pictures, { ...config, device });
-  const codes = new CodeUsage(vqgan, config);
+  const codes = new CodeUsage(vqgan, { ...config, untrained });
 
   const step = (number: number, position: number): Metrics => {
     const { images } = batches.at(position);
@@ -146,10 +148,14 @@ class CodeUsage implements Stateful {
   readonly #every: number;
   readonly #until: number;
   readonly #seed: number;
+  readonly #untrained: boolean;
   readonly #used: Tensor;
   readonly #quantizer: VectorQuantizer;
 
-  constructor(vqgan: Vqgan, config: Pick<VqganTraining, "reviveEvery" | "reviveUntil" | "seed" | "steps">) {
+  constructor(
+    vqgan: Vqgan,
+    config: Pick<VqganTraining, "reviveEvery" | "reviveUntil" | "seed" | "steps"> & { untrained: boolean },
+  ) {
     const { quantize } = vqgan;
     if (!(quantize instanceof VectorQuantizer)) {
       throw new Error("a VQGAN with a Gumbel quantizer can be used, but not trained");
@@ -158,6 +164,7 @@ class CodeUsage implements Stateful {
     this.#every = config.reviveEvery;
     this.#until = config.reviveUntil * config.steps;
     this.#seed = config.seed;
+    this.#untrained = config.untrained;
     this.#used = keep(zeros([vqgan.config.codebookSize], { dtype: "int64", device: vqgan.lastLayer.device }));
   }
 
@@ -168,11 +175,12 @@ class CodeUsage implements Stateful {
     noGrad(() => this.#used.add_(usage));
     const share = this.#used.gt(0).to("float32").mean().item();
     // The first step puts the whole codebook among the latents: random codes would leave most of it unused.
-    const due = step === 0 || ((step + 1) % this.#every === 0 && step < this.#until);
+    const first = step === 0 && this.#untrained;
+    const due = first || ((step + 1) % this.#every === 0 && step < this.#until);
     const revived = this.#every > 0 && due;
     if (revived) {
       using generator = new Generator(this.#seed + step, z.device);
-      if (step === 0) this.#used.zero_();
+      if (first) this.#used.zero_();
       this.#quantizer.reviveDeadCodes(gatherRows(z), this.#used, generator);
       this.#used.zero_();
     }
