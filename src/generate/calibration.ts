@@ -11,8 +11,8 @@ export const calibration = z.object({
   /** One in twenty scored lower. */
   low: z.number(),
   median: z.number(),
-  /** Where the model has a memory: one in fifty has a lower `Gpt.agreement`, and one in four scored lower. */
-  memory: z.object({ agreement: z.number(), score: z.number() }).exactOptional(),
+  /** Where the model has a memory: one in fifty has a lower `Gpt.agreement`. */
+  memory: z.object({ agreement: z.number() }).exactOptional(),
 });
 export type Calibration = z.infer<typeof calibration>;
 
@@ -27,7 +27,7 @@ export function calibrate(known: readonly Familiarity[]): Calibration {
     prompts: known.length,
     low: quantile(scores, 0.05),
     median: quantile(scores, 0.5),
-    ...(agreements.length > 0 && { memory: { agreement: quantile(agreements, 0.02), score: quantile(scores, 0.25) } }),
+    ...(agreements.length > 0 && { memory: { agreement: quantile(agreements, 0.02) } }),
   };
 }
 
@@ -38,14 +38,11 @@ function quantile(values: readonly number[], share: number): number {
 
 /** Pieces from which on a word was seldom or never seen when the vocabulary was made. */
 const RARE_PIECES = 3;
-/** So many times less agreement than one in fifty known prompts has. */
-const STRANGE = 4;
 
 /**
- * What to tell of a drawing of something that the model hardly knows; nothing where it does. With a memory it is the agreement
- * that decides, unless the drawing fits the words all the same; it says more than a score alone: photographs score lower than
- * emoji, however well they are known. Words that the vocabulary has to spell are named: with a CLIP of one's own these are the
- * words it never saw.
+ * What to tell of a drawing of something that the model hardly knows; nothing where it does. With a memory the agreement decides.
+ * It says more than a score: photographs score lower than emoji, however well they are known, and of many candidates one comes
+ * to fit any words. Words that the vocabulary has to spell are named: with a CLIP of one's own these are the words it never saw.
  */
 export function unfamiliar(
   prompt: string,
@@ -56,7 +53,7 @@ export function unfamiliar(
   const why =
     agreement === undefined || known.memory === undefined
       ? lowScore(score, known)
-      : lowAgreement({ score, agreement }, known.memory);
+      : lowAgreement(agreement, known.memory.agreement);
   if (why === undefined) return undefined;
   const words = prompt.split(/[^\p{L}\p{N}]+/u);
   // Each comes between a start and an end.
@@ -70,12 +67,7 @@ function lowScore(score: number, { low, median }: Calibration): string | undefin
   return `the best score is ${score.toFixed(2)}, of known prompts 19 in 20 score above ${low.toFixed(2)}, half above ${median.toFixed(2)}`;
 }
 
-function lowAgreement(
-  { score, agreement }: { score: number; agreement: number },
-  low: NonNullable<Calibration["memory"]>,
-): string | undefined {
-  // Of many candidates one may come to fit the words by chance; hardly any known prompt finds so little in common.
-  const isStrange = 1 - agreement > STRANGE * (1 - low.agreement);
-  if (!(agreement < low.agreement && (score < low.score || isStrange))) return undefined;
-  return `the pictures that it finds for this have little in common (${agreement.toFixed(2)}; 49 in 50 known prompts reach ${low.agreement.toFixed(2)})`;
+function lowAgreement(agreement: number, low: number): string | undefined {
+  if (!(agreement < low)) return undefined;
+  return `the pictures that it finds for this have little in common (${agreement.toFixed(2)}; 49 in 50 known prompts reach ${low.toFixed(2)})`;
 }

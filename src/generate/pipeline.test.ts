@@ -28,7 +28,7 @@ const model = tinyModel();
 const folder = temporaryFolder();
 const prompt = "a red circle";
 /** Of a model that knows all prompts better than any can be known. */
-const calibration = { prompts: 20, low: 2, median: 2, memory: { agreement: 2, score: 2 } };
+const calibration = { prompts: 20, low: 2, median: 2, memory: { agreement: 2 } };
 
 type Told = { pixels: Uint8Array; tokens: readonly number[]; origin: GeneratedPicture["origin"] };
 const told = (pictures: readonly GeneratedPicture[]): Told[] =>
