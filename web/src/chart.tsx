@@ -6,8 +6,15 @@ export type Curve = { label: string; color: string; steps: readonly number[]; va
 
 const HEIGHT = 220;
 
+type ChartProps = {
+  title: string;
+  curves: readonly Curve[];
+  /** What is not above zero is left out then. */
+  log: boolean;
+};
+
 /** One figure of one or more runs, over their steps. */
-export function Chart({ title, curves }: { title: string; curves: readonly Curve[] }) {
+export function Chart({ title, curves, log }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const theme = useTheme();
@@ -27,7 +34,7 @@ export function Chart({ title, curves }: { title: string; curves: readonly Curve
         title,
         width: element.clientWidth,
         height: HEIGHT,
-        scales: { x: { time: false } },
+        scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
         axes: [axis, { ...axis, size: 60 }],
         series: [
           { label: "step" },
@@ -40,7 +47,7 @@ export function Chart({ title, curves }: { title: string; curves: readonly Curve
           })),
         ],
       },
-      joined(curves),
+      joined(curves, log),
       element,
     );
     plot.current = made;
@@ -51,21 +58,23 @@ export function Chart({ title, curves }: { title: string; curves: readonly Curve
       made.destroy();
       plot.current = undefined;
     };
-  }, [title, names, theme]);
+  }, [title, names, theme, log]);
 
-  useEffect(() => plot.current?.setData(joined(curves)), [curves]);
+  useEffect(() => plot.current?.setData(joined(curves, log)), [curves, log]);
 
-  const last = curves.map(
-    ({ label, values }) => `${label}: ${values.findLast((value) => value !== null) ?? "nothing yet"}`,
-  );
+  const last = curves.map(({ label, values }) => {
+    const value = values.findLast((each) => each !== null);
+    return `${label}: ${value == null ? "nothing yet" : Number(value.toPrecision(4))}`;
+  });
   return <div class="chart" ref={place} role="img" aria-label={`${title}. ${last.join("; ")}`} />;
 }
 
 /** Curves over one list of steps. */
-function joined(curves: readonly Curve[]): uPlot.AlignedData {
+function joined(curves: readonly Curve[], log: boolean): uPlot.AlignedData {
   const steps = [...new Set(curves.flatMap((curve) => curve.steps))].sort((a, b) => a - b);
   const columns = curves.map((curve) => {
-    const known = new Map(curve.steps.map((step, i) => [step, curve.values[i] ?? null]));
+    const values = curve.values.map((value) => (log && value !== null && value <= 0 ? null : value));
+    const known = new Map(curve.steps.map((step, i) => [step, values[i] ?? null]));
     return steps.map((step) => known.get(step) ?? null);
   });
   return [steps, ...columns];

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { runDetails, type RunDetails, type RunView } from "./api.ts";
 import { Chart, type Curve } from "./chart.tsx";
 import { useRunMetrics, useRuns } from "./use-runs.ts";
+import { useRunsShown } from "./use-view.ts";
 
 /** Okabe and Ito's colours, which most eyes can tell apart. */
 const COLORS = ["#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
@@ -10,7 +11,7 @@ const HIDDEN = new Set(["lr", "total_loss"]);
 /** Training runs: curves of one or several over one another, sample grids through time, and how a run was set. */
 export function RunsView() {
   const runs = useRuns();
-  const [chosen, setChosen] = useState<readonly string[] | undefined>();
+  const [{ chosen, log }, show] = useRunsShown();
   const ids = chosen ?? runs?.slice(0, 1).map(({ id }) => id) ?? [];
   const metrics = useRunMetrics(ids);
   if (!runs) return <p class="empty">Looking…</p>;
@@ -26,7 +27,7 @@ export function RunsView() {
     (name) => !HIDDEN.has(name),
   );
   const toggle = (id: string): void =>
-    setChosen(ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-COLORS.length));
+    show({ chosen: ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-COLORS.length), log });
   return (
     <section class="runs" aria-label="Training runs">
       <table>
@@ -64,9 +65,13 @@ export function RunsView() {
           ))}
         </tbody>
       </table>
+      <label>
+        <input type="checkbox" checked={log} onChange={() => show({ chosen, log: !log })} />
+        Logarithmic curves
+      </label>
       <div class="charts">
         {names.map((name) => (
-          <Chart key={name} title={name} curves={curvesOf(name, shown, metrics)} />
+          <Chart key={name} title={name} curves={curvesOf(name, shown, metrics)} log={log} />
         ))}
       </div>
       {shown.map((run) => (

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
+import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ClipGen } from "../../src/generate/pipeline.ts";
 import { buildPackage } from "../../test/built-package.ts";
@@ -8,6 +9,14 @@ import { startServing, type Serving } from "../../test/serving.ts";
 import { temporaryFolder, tinyClip, tinyGpt, tinyVqgan } from "../../test/tiny.ts";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+
+/** A run's metrics: a loss that falls from 9. */
+function lossLines(slope: number): string {
+  return Array.from(
+    { length: 40 },
+    (_, step) => `${JSON.stringify({ step, loss: 9 - step * slope, time: step })}\n`,
+  ).join("");
+}
 
 describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
   const folder = temporaryFolder();
@@ -206,6 +215,46 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     await page.getByText("No sentence has the words “elephant”").waitFor();
     await page.getByLabel("Words to look for").fill("STAR");
     await tiles().nth(3).waitFor();
+  });
+
+  test("shows runs over one another, samples through time and the log, and the same after a reload", async () => {
+    const background = "red";
+    const grid = await sharp({ create: { width: 8, height: 8, channels: 3, background } })
+      .png()
+      .toBuffer();
+    for (const [name, slope] of Object.entries({ first: 0.1, second: 0.2 })) {
+      const run = join(folder, "runs", name);
+      mkdirSync(join(run, "samples"), { recursive: true });
+      writeFileSync(join(run, "config.json"), JSON.stringify({ stage: "gpt", steps: 100, batch_size: 8 }));
+      writeFileSync(join(run, "metrics.jsonl"), lossLines(slope));
+      writeFileSync(join(run, "log.txt"), `${name} has begun\n`);
+      for (const step of [10, 20, 30]) writeFileSync(join(run, "samples", `drawn-step-00000${step}.png`), grid);
+    }
+    await serving.stop("SIGKILL");
+    serving = await serve("--runs", join(folder, "runs"));
+    await page.goto(`${serving.url}/#runs`);
+    for (const name of ["first", "second"]) await page.getByRole("checkbox", { name }).check();
+    const chart = () => page.getByRole("img", { name: /^loss\. / });
+    const bothShown = async (): Promise<void> => {
+      await chart().waitFor();
+      await expect.poll(async () => await chart().getAttribute("aria-label")).toMatch(/5\.1.*1\.2|1\.2.*5\.1/);
+    };
+    await bothShown();
+    await page.getByRole("checkbox", { name: "Logarithmic" }).check();
+
+    const second = page.getByRole("region", { name: "second" });
+    await second.getByText("Samples at step 30").waitFor();
+    await second.getByRole("slider").fill("0");
+    await second.getByRole("img", { name: "drawn at step 10" }).waitFor();
+    await second.getByText("What happened").click();
+    await second.getByText("second has begun").waitFor();
+
+    await page.reload();
+    await bothShown();
+    for (const name of ["first", "second", "Logarithmic"])
+      expect(await page.getByRole("checkbox", { name }).isChecked()).toBe(true);
+    await page.getByRole("checkbox", { name: "first" }).uncheck();
+    await expect.poll(async () => await chart().getAttribute("aria-label")).not.toContain("5.1");
   });
 
   test("beyond this machine it asks for the token", async () => {
