@@ -8,13 +8,16 @@ import { drawCompositions } from "../data/pictures.ts";
 import { benchmarkCompositions, type CompositionBenchmark } from "../evaluate/composition-benchmark.ts";
 import { scoreTable } from "../evaluate/composition-score.ts";
 import { generatingDrawer, optimizingDrawer, retrievingDrawer, type Drawer } from "../evaluate/drawers.ts";
+import { clipFeatures, inceptionFeatures } from "../evaluate/features.ts";
 import type { ClipGen } from "../generate/pipeline.ts";
 import { writeFileAtomic, writeFolderAtomic } from "../io/atomic.ts";
 import { writeJson } from "../io/json.ts";
 import type { BenchmarkFlags } from "./benchmark.ts";
 import { drawingModel } from "./drawing-model.ts";
 import { UserError } from "./errors.ts";
+import { figureTable } from "./figure-table.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { readJudges } from "./judge-flags.ts";
 import { numberFlag } from "./number-flag.ts";
 import { countPrinter } from "./progress.ts";
 import { samplingSettings } from "./sampling-flags.ts";
@@ -30,23 +33,27 @@ export async function runBenchmark(flags: BenchmarkFlags): Promise<void> {
   const runs = numberFlag("--runs", flags.runs, { least: 1, whole: true });
   const model = await drawingModel(flags);
   const drawer = drawersOf(model, flags);
+  const { judge = model.clip, inception } = await readJudges(flags, model.device);
   const { signal, done } = interruptSignal("stopping; nothing has been written");
-  const started = performance.now();
   try {
     const drawn = await benchmarkCompositions(model, {
       drawers: Array.from({ length: runs }, (_, run) => drawer(run)),
       each,
+      likeness: [clipFeatures(judge), ...(inception ? [inceptionFeatures(inception)] : [])],
       signal,
       ...(!flags.json && { onProgress: progressPrinter() }),
     });
-    const seconds = (performance.now() - started) / 1000 / (runs * drawn.sentences.length);
-    const metrics = describe(drawn, { flags, seconds });
+    const metrics = describe(drawn, flags);
     await writeFolderAtomic(flags.output, async (folder) => {
       writeJson(join(folder, "metrics.json"), metrics);
       writeFileAtomic(join(folder, "grid.png"), await gridOf(drawn));
     });
     if (flags.json) console.log(JSON.stringify(metrics, undefined, 2));
-    else console.log(`${scoreTable(drawn.scores)}\n\n${seconds.toFixed(3)} s a picture; finished: ${flags.output}`);
+    else {
+      const title = `Drawings and scenes as a whole${flags.judge === undefined ? ", in the eyes of the model's own CLIP" : ""}`;
+      console.log(`${scoreTable(drawn.scores)}\n${figureTable([{ title, figures: drawn.likeness }])}`);
+      console.log(`\n${drawn.secondsPerPicture.toFixed(3)} s a picture; finished: ${flags.output}`);
+    }
   } finally {
     done();
   }
@@ -74,8 +81,8 @@ function drawersOf(model: ClipGen, flags: BenchmarkFlags): (run: number) => Draw
 }
 
 function describe(
-  { sentences, runs, scores }: CompositionBenchmark,
-  { flags, seconds }: { flags: BenchmarkFlags; seconds: number },
+  { sentences, runs, scores, likeness, secondsPerPicture }: CompositionBenchmark,
+  flags: BenchmarkFlags,
 ): Record<string, unknown> {
   const { model, method, seed, steps, each, candidates } = flags;
   const generating = { candidates, ...samplingSettings(flags) };
@@ -85,10 +92,13 @@ function describe(
     version: 1,
     model,
     method,
+    judge: flags.judge,
+    inception: flags.inception,
     settings: toDisk({ runs: runs.length, each, ...settings }),
     figures: {
       ...Object.fromEntries(scores.map(({ split, name, value }) => [`${split}_${name}`.replaceAll(" ", "_"), value])),
-      seconds_per_picture: seconds,
+      ...Object.fromEntries(likeness.flatMap((shown) => ("value" in shown ? [[shown.name, shown.value]] : []))),
+      seconds_per_picture: secondsPerPicture,
     },
     scores,
     drawings: sentences.map(({ split, text }, i) => ({

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { addJudgeFlags, type JudgeFlags } from "./judge-flags.ts";
 import { addMethodFlags, type MethodFlags } from "./method-flags.ts";
 import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
 export type BenchmarkFlags = SamplingFlags &
+  JudgeFlags &
   MethodFlags & {
     model: string;
     output: string;
@@ -22,7 +24,7 @@ export function benchmarkCommand(program: Command): void {
     .option("--runs <n>", "how often to draw them, with seeds of their own: for intervals", "1")
     .option("--candidates <n>", "drawings for every sentence, of which the model's CLIP picks one", "1")
     .option("--json", "print what metrics.json holds instead of a table");
-  addSamplingFlags(addMethodFlags(command)).action(async (flags: BenchmarkFlags) => {
+  addSamplingFlags(addMethodFlags(addJudgeFlags(command))).action(async (flags: BenchmarkFlags) => {
     const { runBenchmark } = await import("./benchmark-run.ts");
     await runBenchmark(flags);
   });

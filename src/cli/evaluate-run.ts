@@ -9,16 +9,14 @@ import { reportJson, sectionsOf, type ReportAbout } from "../report/evaluation-a
 import { writeReport } from "../report/write-evaluation.ts";
 import type { DrawEachSettings } from "../generate/draw-each.ts";
 import { ClipGen } from "../generate/pipeline.ts";
-import { Clip } from "../models/clip.ts";
-import { Inception } from "../models/inception.ts";
 import { Lpips } from "../models/lpips.ts";
 import { parseDevice } from "../tensor/engine.ts";
 import { UserError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { figureTable } from "./figure-table.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { readJudges } from "./judge-flags.ts";
 import { numberFlag } from "./number-flag.ts";
-import { partOf } from "./parts-run.ts";
 import { countPrinter } from "./progress.ts";
 import { readPrompts, some } from "./prompts.ts";
 import { samplingSettings } from "./sampling-flags.ts";
@@ -35,10 +33,8 @@ export async function runEvaluate(flags: EvaluateFlags): Promise<void> {
 
   const device = parseDevice(flags.device);
   const model = await ClipGen.fromPretrained(flags.model, { device, precision: flags.precision, thread: "main" });
-  const judge = flags.judge === undefined ? undefined : await Clip.fromPretrained(partOf(flags.judge, "clip"));
-  const inception = flags.inception === undefined ? undefined : Inception.fromFile(flags.inception);
-  const lpips = flags.lpips === undefined ? undefined : Lpips.fromFile(flags.lpips);
-  for (const network of [judge, inception, lpips]) network?.to(device).eval();
+  const { judge, inception } = await readJudges(flags, device);
+  const lpips = flags.lpips === undefined ? undefined : Lpips.fromFile(flags.lpips).to(device).eval();
 
   const size = model.vqgan.config.resolution;
   const pictures = await readPictures(files, { size });

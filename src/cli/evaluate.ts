@@ -1,9 +1,11 @@
 import { Option, type Command } from "commander";
 import type { Rephrasing } from "../data/caption-variations.ts";
+import { addJudgeFlags, type JudgeFlags } from "./judge-flags.ts";
 import { addMethodFlags, type MethodFlags } from "./method-flags.ts";
 import { addSamplingFlags, type SamplingFlags } from "./sampling-flags.ts";
 
 export type EvaluateFlags = SamplingFlags &
+  JudgeFlags &
   MethodFlags & {
     model: string;
     data: string[];
@@ -13,8 +15,6 @@ export type EvaluateFlags = SamplingFlags &
     from: "captions" | "pictures";
     reference?: string[];
     training?: string[];
-    judge?: string;
-    inception?: string;
     lpips?: string;
     limit?: string;
     candidates: string;
@@ -44,16 +44,11 @@ export function evaluateCommand(program: Command): void {
     .option("--prompts <file>", "draw these sentences instead, one a line")
     .option("--reference <paths...>", "pictures with captions to recognise drawings among (default: those of --data)")
     .option("--training <paths...>", "what the model was trained on: finds copies among the drawings")
-    .option("--judge <folder>", "a CLIP that was trained apart from the model, for all figures that need a CLIP")
-    .option(
-      "--inception <file>",
-      "weights of the FID Inception, as pytorch-fid has them: for FID, KID, Inception Score",
-    )
     .option("--lpips <file>", "weights of LPIPS")
     .option("--limit <n>", "at most this many pictures and drawings, chosen by chance, but always the same")
     .option("--candidates <n>", "drawings for every sentence, of which the model's CLIP picks one", "1")
     .option("--json", "print what metrics.json holds instead of a table");
-  addSamplingFlags(addMethodFlags(command)).action(async (flags: EvaluateFlags) => {
+  addSamplingFlags(addMethodFlags(addJudgeFlags(command))).action(async (flags: EvaluateFlags) => {
     const { runEvaluate } = await import("./evaluate-run.ts");
     await runEvaluate(flags);
   });
