@@ -104,6 +104,7 @@ again temperature-0.8 language-free --temperature 0.8
 EACH=${OPTIMISED:-10} SEEDS=0 again optimised language-free --method optimise --steps 300
 SEEDS=0 again retrieved language-free --method retrieve
 
+[ -z "${ONLY:-}" ] || exit 0
 node "$here/experiments/table.js" "$out" seen_all unseen_all relation_all unseen_pair_all count_all long_all paraphrase_all
 node "$here/experiments/table.js" "$out" clip_fd clip_precision clip_recall seconds_per_picture
 node "$here/experiments/table.js" "$out" seen_color seen_shape seen_size seen_texture seen_position seen_background unseen_color unseen_shape relation_relation count_count
