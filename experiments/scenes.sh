@@ -98,7 +98,7 @@ again() {
 for row in language-free supervised; do
   again "$row-guidance-1.5" "$row" --guidance 1.5
   again "$row-guidance-2" "$row" --guidance 2
-  again "$row-best-of-16" "$row" --guidance 1.5 --candidates 16
+  again "$row-best-of-8" "$row" --guidance 1.5 --candidates 8
 done
 again temperature-0.8 language-free --temperature 0.8
 EACH=${OPTIMISED:-10} SEEDS=0 again optimised language-free --method optimise --steps 300
