@@ -39,6 +39,11 @@ export function NumberField(props: NumberFieldProps) {
           if (!fits) setText(String(value ?? ""));
         }}
       />
+      {!fits && (
+        <span class="limits" role="alert">
+          {step === 1 && "a whole number "}from {min} to {max}
+        </span>
+      )}
     </label>
   );
 }

@@ -209,6 +209,10 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
   test("says what is wrong with what was asked, and finds nothing in plain words", async () => {
     await prompt().fill("x".repeat(2001));
     await page.getByText("2000 are the most that fit").waitFor();
+    await page.getByLabel("Pictures").fill("40");
+    await page.getByText("a whole number from 1 to 16").waitFor();
+    await prompt().focus();
+    await expect.poll(async () => await page.getByLabel("Pictures").inputValue()).toBe("4");
     await draw("a star");
     await tiles().nth(3).waitFor();
     await page.getByLabel("Words to look for").fill("elephant");
