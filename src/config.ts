@@ -64,6 +64,9 @@ export const clipTraining = common.extend({
   varyCaptions: share
     .default(0)
     .describe("share of captions told in other words: articles, plurals, another order, words left out, slips"),
+  mergeDropout: share
+    .default(0)
+    .describe("how often two pieces of a word stay apart: a word that is misspelt is then no riddle (BPE-dropout)"),
 });
 
 /** Settings of `train vqgan`. Loss weights and their names are taming-transformers'. */

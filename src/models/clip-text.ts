@@ -9,10 +9,10 @@ import { Tensor, type Device } from "../tensor/tensor.ts";
 export function tokenTensor(
   tokenizer: ClipTokenizer,
   texts: readonly string[],
-  options: { contextLength: number; truncate?: boolean; device?: Device },
+  options: Parameters<ClipTokenizer["encodeBatch"]>[1] & { device?: Device },
 ): Tensor {
-  const { contextLength, truncate = true, device = "cpu" } = options;
-  const rows = tokenizer.encodeBatch([...texts], { contextLength, truncate });
+  const { device = "cpu", ...encoding } = options;
+  const rows = tokenizer.encodeBatch(texts, encoding);
   const length = Math.max(...rows.map((row) => row.indexOf(tokenizer.endToken) + 1));
   const ids = rows.flatMap((row) => row.slice(0, length));
   return Tensor.from(ids, [rows.length, length], "int64").to(device);

@@ -9,7 +9,7 @@ import { noGrad } from "../tensor/autograd.ts";
 import { cat } from "../tensor/functions.generated.ts";
 import { keep, tidy } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { captionsAt, groupsOf } from "./clip.ts";
+import { captionsAt, groupsOf, tokensOf } from "./clip.ts";
 import { clipLearner, type ClipStage, type ClipStageOptions } from "./clip-learner.ts";
 import { groupCrossEntropy } from "./losses.ts";
 import { seedOwnRows } from "./step-random.ts";
@@ -36,7 +36,7 @@ export function clipTextStage(options: ClipStageOptions): ClipStage {
       const indices = order.indicesAt(step).subarray(firstRow, firstRow + length);
       const chosen = captionsAt(captions, indices, { ...config, step, firstRow });
       seedOwnRows(step, { seed: config.seed, device });
-      const texts = normalize(clip.encodeText(clip.tokenize(chosen).to(device))); // (B, D)
+      const texts = normalize(clip.encodeText(tokensOf(clip, chosen, { ...config, step, firstRow }))); // (B, D)
       const logits = texts.matmul(embeddings.t()).mul(clip.logitScale.to("float32").exp()); // (B, N)
       const own = groups.indexSelect(0, Tensor.from([...indices], [indices.length], "int64").to(device));
       return {

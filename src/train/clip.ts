@@ -1,5 +1,7 @@
 import { PictureBatches } from "../data/batches.ts";
 import { varyCaption } from "../data/caption-variations.ts";
+import type { SkipMerge } from "../io/tokenizers/clip-tokenizer.ts";
+import type { Clip } from "../models/clip.ts";
 import { Random } from "../random.ts";
 import { clipInput } from "../models/clip-images.ts";
 import { gatherRows } from "../distributed/group.ts";
@@ -38,7 +40,7 @@ export function clipStage(options: ClipStageOptions): ClipStage {
       ).to(device);
       seedOwnRows(step, { seed: config.seed, device });
       const imageEmbedding = normalize(clip.encodeImage(clipInput(shown, clip.config))); // (B / n, D)
-      const textEmbedding = normalize(clip.encodeText(clip.tokenize(told)));
+      const textEmbedding = normalize(clip.encodeText(tokensOf(clip, told, { ...config, step, firstRow })));
       // Among those of all processes: the more wrong answers, the better what is learnt.
       const scale = clip.logitScale.to("float32").exp();
       const perImage = imageEmbedding.matmul(gatherRows(textEmbedding).t()).mul(scale); // (B / n, B)
@@ -62,6 +64,20 @@ export function captionsAt(
     const caption = random.pick(captions[index] ?? [""]);
     return varyCaptions > 0 && random.chance(varyCaptions) ? varyCaption(caption, random) : caption;
   });
+}
+
+/** Captions as ids, (B, T), some of them in smaller pieces than they need be (BPE-dropout, arXiv 1910.13267). */
+export function tokensOf(
+  clip: Clip,
+  captions: readonly string[],
+  { seed, step, firstRow, mergeDropout }: { seed: number; step: number; firstRow: number; mergeDropout: number },
+): Tensor {
+  if (mergeDropout === 0) return clip.tokenize(captions);
+  const skipMergeOf = (row: number): SkipMerge => {
+    const random = new Random(seed, "merges", step, firstRow + row);
+    return () => random.chance(mergeDropout);
+  };
+  return clip.tokenize(captions, { skipMergeOf });
 }
 
 /** Pictures with the same captions are of one group: ten photographs of a banana are no wrong answers to one another. */

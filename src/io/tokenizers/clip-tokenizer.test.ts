@@ -90,6 +90,24 @@ describe("a vocabulary of three merges", () => {
     expect(tokenizer.encode("cat<|EndOfText|>")).toEqual([515, cat, 516, 516]);
   });
 
+  test("merges that are skipped leave smaller pieces of the same text, and are not remembered", () => {
+    const [c, at] = [tokenizer.encode("c a t", () => true)[1] ?? 0, 514];
+    expect(tokenizer.encode("cat", () => false)).toEqual([515, cat, 516]);
+    expect(tokenizer.encode("cat", () => true)).toHaveLength(5);
+    // "ca" is asked for first; without it "at" can be joined.
+    let asked = 0;
+    const apart = tokenizer.encode("cat", () => (asked += 1) === 1);
+    expect(apart).toEqual([515, apart[1], at, 516]);
+    expect(apart[1]).not.toBe(c); // In the middle of a word.
+    expect(tokenizer.decode(apart)).toBe("cat ");
+    expect(tokenizer.encode("cat")).toEqual([515, cat, 516]);
+    const lengths = tokenizer.encodeBatch(["cat", "cat"], {
+      contextLength: 8,
+      skipMergeOf: (text) => () => text === 1,
+    });
+    expect(lengths.map((ids) => ids.indexOf(516))).toEqual([2, 4]);
+  });
+
   test("megabytes without a space are encoded in seconds", () => {
     expect(tokenizer.encode("cat".repeat(300_000))).toHaveLength(600_001);
   });

@@ -14,6 +14,9 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
 /** Captions repeat their words; this many are remembered, which is some 20 MB. */
 const CACHED_WORDS = 65_536;
 
+/** Asked before a pair of pieces may be joined, whether to leave it apart this time (BPE-dropout, arXiv 1910.13267). */
+export type SkipMerge = () => boolean;
+
 /**
  * CLIP's tokenizer: lower-case byte-pair encoding with 256 byte symbols, the same 256 as ends of words, merges, start
  * and end. No text is unknown to it.
@@ -124,10 +127,10 @@ export class ClipTokenizer {
   }
 
   /** The ids of a text of any length, with start and end. A text that spells a special token gets its id, as in CLIP. */
-  encode(text: string): number[] {
+  encode(text: string, skipMerge?: SkipMerge): number[] {
     const ids = [this.startToken];
     for (const [word] of cleanText(text).matchAll(this.words)) {
-      for (const id of this.encodeWord(word)) ids.push(id);
+      for (const id of this.encodeWord(word, skipMerge)) ids.push(id);
     }
     ids.push(this.endToken);
     return ids;
@@ -136,14 +139,18 @@ export class ClipTokenizer {
   /**
    * One row of `contextLength` ids a text, padded with 0. A longer text is cut and its last id becomes the end token;
    * with `truncate: false` it is an error instead. Source: `tokenize` of openai/CLIP.
+   * @param options.skipMergeOf gives text i its `SkipMerge`
    */
-  encodeBatch(texts: readonly string[], options: { contextLength: number; truncate?: boolean }): number[][] {
-    const { contextLength, truncate = true } = options;
+  encodeBatch(
+    texts: readonly string[],
+    options: { contextLength: number; truncate?: boolean; skipMergeOf?: ((text: number) => SkipMerge) | undefined },
+  ): number[][] {
+    const { contextLength, truncate = true, skipMergeOf } = options;
     if (!Number.isInteger(contextLength) || contextLength < 2) {
       throw new Error(`contextLength is ${contextLength}, expected a whole number of 2 (start and end) or more`);
     }
     return texts.map((text, i) => {
-      const ids = this.encode(text);
+      const ids = this.encode(text, skipMergeOf?.(i));
       if (ids.length > contextLength) {
         if (!truncate) {
           const beginning = JSON.stringify(text.slice(0, 60));
@@ -187,9 +194,10 @@ export class ClipTokenizer {
     return left * this.vocabSize + right;
   }
 
-  private encodeWord(word: string): readonly number[] {
+  private encodeWord(word: string, skipMerge?: SkipMerge): readonly number[] {
     const special = this.specialIds.get(word);
     if (special !== undefined) return [special];
+    if (skipMerge) return this.mergeWord(new TextEncoder().encode(word), skipMerge);
     const cached = this.cache.get(word);
     if (cached !== undefined) return cached;
     const ids = this.mergeWord(new TextEncoder().encode(word));
@@ -202,20 +210,19 @@ export class ClipTokenizer {
   }
 
   /** Byte-pair encoding: joins all places of the pair with the best rank, until no pair has one. */
-  private mergeWord(bytes: Uint8Array): number[] {
+  private mergeWord(bytes: Uint8Array, skipMerge?: SkipMerge): number[] {
     let ids = Array.from(bytes, (byte, i) => (i === bytes.length - 1 ? this.endIds : this.insideIds)[byte] ?? 0);
     while (ids.length > 1) {
-      const best = this.bestRank(ids);
-      if (best === undefined) break;
+      const ranks = this.pairRanks(ids, skipMerge);
+      const best = ranks.reduce((least, rank) => Math.min(least, rank), Infinity);
+      if (best === Infinity) break;
       const joined: number[] = [];
       for (let i = 0; i < ids.length; i++) {
-        const left = ids[i] ?? 0;
-        const right = ids[i + 1];
-        if (right !== undefined && this.ranks.get(this.pairKey(left, right)) === best) {
+        if (ranks[i] === best) {
           joined.push(this.mergedIds[best] ?? 0);
           i++;
         } else {
-          joined.push(left);
+          joined.push(ids[i] ?? 0);
         }
       }
       ids = joined;
@@ -223,13 +230,12 @@ export class ClipTokenizer {
     return ids;
   }
 
-  private bestRank(ids: readonly number[]): number | undefined {
-    let best: number | undefined;
-    for (let i = 1; i < ids.length; i++) {
-      const rank = this.ranks.get(this.pairKey(ids[i - 1] ?? 0, ids[i] ?? 0));
-      if (rank !== undefined && (best === undefined || rank < best)) best = rank;
-    }
-    return best;
+  /** The rank of each pair of neighbours; Infinity where it has none, or is skipped. */
+  private pairRanks(ids: readonly number[], skipMerge?: SkipMerge): number[] {
+    return Array.from({ length: ids.length - 1 }, (_, i) => {
+      const rank = this.ranks.get(this.pairKey(ids[i] ?? 0, ids[i + 1] ?? 0));
+      return rank === undefined || skipMerge?.() ? Infinity : rank;
+    });
   }
 }
 
