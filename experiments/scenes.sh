@@ -12,10 +12,15 @@ clip="$here/assets/composed-clip"
 scenes=(--scenes "${SCENES:-40000}" --scene-kind composed)
 mkdir -p "$out"
 
+# CLIP's features first, which bring textures into the codes, and noise onto black grounds; then pixels alone, which take the noise away.
+pixels=(--no-flip --batch-size 32 --pixel-loss l2 --disc-weight 0 --warmup 50 --revive-every 100 --ema 0.995)
+if [ ! -d "$out/vqgan-features/vqgan" ]; then
+  clip_gen train vqgan "${scenes[@]}" --preset small64 -o "$out/vqgan-features" "${pixels[@]}" --steps "${VQGAN_STEPS:-5000}" \
+    --clip "$clip" --perceptual-weight 0.5 --lr 2e-3 --min-lr 1e-4 >"$out/vqgan-features.log" 2>&1
+fi
 if [ ! -d "$out/vqgan/vqgan" ]; then
-  clip_gen train vqgan "${scenes[@]}" --clip "$clip" --preset small64 \
-    -o "$out/vqgan" --no-flip --steps "${VQGAN_STEPS:-5000}" --batch-size 32 \
-    --pixel-loss l2 --perceptual-weight 0.5 --disc-weight 0 --lr 2e-3 --min-lr 1e-4 --warmup 50 --revive-every 100 --ema 0.995 >"$out/vqgan.log" 2>&1
+  clip_gen train vqgan "${scenes[@]}" --init-from "$out/vqgan-features/vqgan" -o "$out/vqgan" "${pixels[@]}" --steps 800 \
+    --perceptual-weight 0 --lr 5e-4 --min-lr 5e-5 >"$out/vqgan.log" 2>&1
 fi
 if [ ! -e "$out/encoded/index.json" ]; then
   clip_gen encode "${scenes[@]}" --clip "$clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
