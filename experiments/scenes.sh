@@ -3,7 +3,7 @@
 # docs/results.md.
 #
 #   experiments/scenes.sh OUT
-#   STEPS=4000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
+#   STEPS=5000 SEEDS="0 1 2" EACH=100 ONLY="language-free supervised" …
 set -euo pipefail
 out=$1
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -43,7 +43,7 @@ row() {
   for seed in ${SEEDS:-0}; do
     local run="$out/$name@$seed"
     if [ ! -e "$run/model/model.json" ]; then
-      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-4000}" --batch-size 64 \
+      clip_gen train gpt "$out/encoded" -o "$run" --preset tiny --clip "$clip" --seed "$seed" --steps "${STEPS:-5000}" --batch-size 64 \
         --lr 1.5e-3 --min-lr 1e-4 --warmup 100 --token-dropout 0.25 --sample-every 100000 --checkpoint-every 100000 "$@" >"$run.log" 2>&1
       clip_gen convert --clip "$clip" --vqgan "$out/vqgan/vqgan" --gpt "$run/gpt" -o "$run/model" >>"$run.log"
     fi
