@@ -1,15 +1,17 @@
-// How often the note comes that a prompt may be outside of what a model knows: for what it was trained on, for the same said
-// otherwise, and for what it has never seen. Prints the table of docs/results.md.
+// What small changes of the words do, without a drawing: how many prompts find their own picture, and for how many the note comes
+// that they may be outside of what the model knows; and the note for what it has never seen. Prints the table of docs/results.md.
 //
 //   node experiments/familiarity.js MODEL DATA      DATA holds fluent-emoji/ and grocery/
 import { join } from "node:path";
 import { rephrase, rephrasings } from "../dist/data/caption-variations.js";
-import { findPairs } from "../dist/data/pictures.js";
+import { streamOf } from "../dist/data/picture-stream.js";
+import { findPairs, readPictures } from "../dist/data/pictures.js";
+import { clipFeatures, featuresOf } from "../dist/evaluate/features.js";
 import { unfamiliar } from "../dist/generate/calibration.js";
 import { agreements } from "../dist/generate/embed.js";
 import { ClipGen, textTargets } from "../dist/index.js";
+import { normalize } from "../dist/nn/functional.js";
 import { Random } from "../dist/random.js";
-import { some } from "../dist/cli/prompts.js";
 
 const strange = [
   "quarterly tax report",
@@ -60,34 +62,37 @@ const model = await ClipGen.fromPretrained(path, { thread: "main" });
 const known = model.calibration;
 if (!known?.memory) throw new Error(`${path} has no calibration with a memory; see clip-gen calibrate`);
 
-/** Those of some prompts that get a note, which depends on what is found in the memory, and on no drawing. */
-function notedOf(prompts) {
-  const agreement = agreements(model, textTargets(model, prompts));
-  return prompts.filter((prompt, i) => unfamiliar(prompt, { score: Number.NaN, agreement: agreement[i] }, known));
+const [emojiList, flatList] = ["emoji", "flat"].map((list) => join(data, `fluent-emoji/${list}.jsonl`));
+const produceList = `${join(data, "grocery/grocery.jsonl")}?group=fruit,vegetables&split=train,val&as=photo`;
+const emoji = (await findPairs([emojiList])).map(({ captions }) => captions);
+const pictures = await readPictures(await findPairs([emojiList, flatList, produceList]), {
+  size: model.clip.config.vision.imageSize,
+});
+const owners = pictures.captions.map(([name]) => name);
+const seen = normalize((await featuresOf(streamOf(pictures), clipFeatures(model.clip))).features);
+
+/** How many of some prompts get the note, and find one of their own pictures nearest of all. */
+function row(name, prompts, names) {
+  const targets = textTargets(model, prompts);
+  const agreement = agreements(model, targets);
+  const noted = prompts.filter((prompt, i) =>
+    unfamiliar(prompt, { score: Number.NaN, agreement: agreement[i] }, known),
+  );
+  const nearest = targets.embedding.to("float32").matmul(seen.t()).argmax(1).toNumbers();
+  const found = names && nearest.filter((picture, i) => owners[picture] === names[i]);
+  const share = (some) => (some ? `${((100 * some.length) / prompts.length).toFixed(1)} %` : "");
+  console.log(`| ${name} | ${prompts.length} | ${share(found)} | ${share(noted)} |`);
+  return noted;
 }
 
-const emoji = some(
-  (await findPairs([join(data, "fluent-emoji/emoji.jsonl")])).flatMap(({ captions = [] }) => [captions]),
-  200,
-);
-const produce = await findPairs([`${join(data, "grocery/grocery.jsonl")}?group=fruit,vegetables&split=test&as=photo`]);
-const sets = {
-  "names of emoji": emoji.map(([name]) => name),
-  "names of produce": [...new Set(produce.flatMap(({ captions = [] }) => captions.slice(0, 1)))],
-  ...Object.fromEntries(
-    rephrasings
-      .filter((how) => how !== "style")
-      .map((how) => [
-        `emoji: ${how}`,
-        emoji.map((captions, i) => rephrase(captions, how, new Random(0, "rephrase", i))),
-      ]),
-  ),
-  "never seen": strange,
-};
-console.log("| prompts | noted | of |\n| --- | --: | --: |");
-for (const [name, prompts] of Object.entries(sets)) {
-  const noted = notedOf(prompts);
-  console.log(`| ${name} | ${((100 * noted.length) / prompts.length).toFixed(0)} % | ${prompts.length} |`);
-  if (prompts === strange)
-    console.log(`\nnot noted: ${prompts.filter((prompt) => !noted.includes(prompt)).join(", ")}`);
+console.log("| prompts | of them | find their picture | noted |\n| --- | --: | --: | --: |");
+const names = emoji.map(([name]) => name);
+row("names of emoji", names, names);
+for (const how of rephrasings.filter((each) => each !== "style")) {
+  const said = emoji.map((captions, i) => rephrase(captions, how, new Random(0, "rephrase", i)));
+  row(`… ${how}`, said, names);
 }
+const produce = [...new Set(owners.slice(-(await findPairs([produceList])).length))];
+row("names of produce", produce, produce);
+const noted = row("never seen", strange);
+console.log(`\nnot noted: ${strange.filter((prompt) => !noted.includes(prompt)).join(", ")}`);
