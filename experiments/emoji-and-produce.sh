@@ -24,17 +24,19 @@ words() {
 words clip-text clip --steps 3000 --vary-captions 0.5
 words clip-words clip-text --steps 4000 --vary-captions 0.8
 words clip-pieces clip-words --steps 8000 --vary-captions 0.8 --merge-dropout 0.1
+# Three quarters of the way there, where kinds ("apple") are still kept together that have many names.
+[ -d "$out/own-clip" ] || node "$here/experiments/average.js" "$out/clip-text/clip" "$out/clip-pieces/clip" 0.75 "$out/own-clip"
 [ -d "$out/judge/clip" ] || clip_gen train clip "${pictures[@]}" --preset resnet64 --seed 7 --steps 1800 --batch-size 128 --warmup 100 \
   --crop 0.1 --vary-captions 0.3 --no-flip --save-dtype bfloat16 -o "$out/judge"
 
 # From here on no caption is read.
-[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/clip-pieces/clip" --preset small128 --network rotation_trick=false --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
+[ -d "$out/vqgan/vqgan" ] || clip_gen train vqgan "${pictures[@]}" --clip "$out/own-clip" --preset small128 --network rotation_trick=false --steps "${VQGAN_STEPS:-3000}" --batch-size 24 \
   --pixel-loss l2 --perceptual-weight 0.1 --disc-weight 0 --lr 1.5e-3 --min-lr 5e-5 --warmup 100 --no-flip --revive-every 100 \
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
-[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/clip-pieces/clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
+[ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
 [ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 dropout=0 --steps "${GPT_STEPS:-9000}" --batch-size 32 \
   --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.75 --memory 2531 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
-[ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/clip-pieces/clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
+[ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
 clip_gen calibrate -m "$out/model" --data "${pictures[@]}"
 
 # What it is worth: names and what people make of them, recognised by the judge among all emoji; produce among all classes.
@@ -57,9 +59,10 @@ done
 measure produce "${produce[@]}" --training "${pictures[@]}"
 
 # The bound to compare with: the same GPT, which goes on with what the pictures are called.
-[ -d "$out/supervised/gpt" ] || clip_gen train gpt "$out/encoded" --init-from "$out/gpt/gpt" --condition caption --clip "$out/clip-pieces/clip" \
+[ -e "$out/named/index.json" ] || clip_gen encode "${pictures[@]}" --captions --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/named"
+[ -d "$out/supervised/gpt" ] || clip_gen train gpt "$out/named" --init-from "$out/gpt/gpt" --condition caption --clip "$out/own-clip" \
   --embedding-noise 0 --steps "${SUPERVISED_STEPS:-1500}" --batch-size 32 --lr 3e-4 --min-lr 3e-5 --warmup 100 --save-dtype bfloat16 -o "$out/supervised"
-[ -e "$out/supervised-model/model.json" ] || clip_gen convert --clip "$out/clip-pieces/clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/supervised/gpt" -o "$out/supervised-model"
+[ -e "$out/supervised-model/model.json" ] || clip_gen convert --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/supervised/gpt" -o "$out/supervised-model"
 
 # The claim: against captions, against codes that are optimised, and against the nearest training picture.
 model="$out/supervised-model" measure names-supervised "${names[@]}"
