@@ -96,17 +96,20 @@ again() {
   shift 2
   if [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]]; then return; fi
   for seed in ${SEEDS:-0}; do
-    [ ! -d "$out/$row@$seed/model" ] || draw "$name@$seed" "$out/$row@$seed/model" --seed $((seed * 1000000)) "$@"
+    local model="$out/$row@$seed/model"
+    [ -d "$model" ] || model="$out/$row@$seed"
+    [ ! -e "$model/model.json" ] || draw "$name@$seed" "$model" --seed $((seed * 1000000)) "$@"
   done
 }
 
-for row in language-free supervised; do
+for row in language-free supervised mean-shift; do
   again "$row-guidance-1.5" "$row" --guidance 1.5
   again "$row-guidance-2" "$row" --guidance 2
   again "$row-best-of-8" "$row" --guidance 1.5 --candidates 8
 done
+again language-free-best-of-16 language-free --guidance 1.5 --candidates 16
 again temperature-0.8 language-free --temperature 0.8
-EACH=${OPTIMISED:-10} SEEDS=0 again optimised language-free --method optimise --steps 300
+EACH=${OPTIMISED:-6} SEEDS=0 again optimised language-free --method optimise --steps 300
 SEEDS=0 again retrieved language-free --method retrieve
 
 [ -z "${ONLY:-}" ] || exit 0
