@@ -35,7 +35,7 @@ words clip-pieces clip-words --steps 8000 --vary-captions 0.8 --merge-dropout 0.
   --ema 0.998 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/vqgan"
 [ -e "$out/encoded/index.json" ] || clip_gen encode "${pictures[@]}" --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/encoded"
 [ -d "$out/gpt/gpt" ] || clip_gen train gpt "$out/encoded" --preset small --network layers=8 width=320 heads=5 dropout=0 --steps "${GPT_STEPS:-9000}" --batch-size 32 \
-  --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.75 --memory 2531 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
+  --lr 1e-3 --min-lr 5e-5 --warmup 200 --embedding-noise 0.75 --token-dropout 0 --memory 2531 --checkpoint-every 1000 --save-dtype bfloat16 -o "$out/gpt"
 [ -e "$out/model/model.json" ] || clip_gen convert --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/gpt/gpt" -o "$out/model"
 clip_gen calibrate -m "$out/model" --data "${pictures[@]}"
 
@@ -61,7 +61,7 @@ measure produce "${produce[@]}" --training "${pictures[@]}"
 # The bound to compare with: the same GPT, which goes on with what the pictures are called.
 [ -e "$out/named/index.json" ] || clip_gen encode "${pictures[@]}" --captions --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --no-flip -o "$out/named"
 [ -d "$out/supervised/gpt" ] || clip_gen train gpt "$out/named" --init-from "$out/gpt/gpt" --condition caption --clip "$out/own-clip" \
-  --embedding-noise 0 --steps "${SUPERVISED_STEPS:-1500}" --batch-size 32 --lr 3e-4 --min-lr 3e-5 --warmup 100 --save-dtype bfloat16 -o "$out/supervised"
+  --embedding-noise 0 --token-dropout 0 --steps "${SUPERVISED_STEPS:-1500}" --batch-size 32 --lr 3e-4 --min-lr 3e-5 --warmup 100 --save-dtype bfloat16 -o "$out/supervised"
 [ -e "$out/supervised-model/model.json" ] || clip_gen convert --clip "$out/own-clip" --vqgan "$out/vqgan/vqgan" --gpt "$out/supervised/gpt" -o "$out/supervised-model"
 
 # The claim: against captions, against codes that are optimised, and against the nearest training picture.

@@ -83,5 +83,7 @@ describe("settings", () => {
   test("every named objective is a valid start", () => {
     for (const preset of Object.values(gptObjectives)) expect(gptTraining.safeParse(preset).success).toBe(true);
     expect(gptTraining.parse(gptObjectives.weighted)).toMatchObject({ lr: 5e-5, warmup: 0, steps: 100_000 });
+    const dropouts = Object.values(gptObjectives).map((preset) => gptTraining.parse(preset).tokenDropout);
+    expect(dropouts).toEqual([0.25, 0, 0]);
   });
 });

@@ -139,7 +139,9 @@ export const gptTraining = common.extend({
     .describe("share of the steps over which random token orders give way to rows; 0 is rows from the start"),
   tokenDropout: share
     .default(0)
-    .describe("share of the tokens that go in replaced by random ones, so that the condition counts (word dropout)"),
+    .describe(
+      "share of the tokens that go in replaced by random ones, so that the condition counts (word dropout); 0.25 with --objective cross-entropy",
+    ),
   conditionDrop: share.default(0.1).describe("share of embeddings left out, for guidance"),
   objective: objective.prefault({}),
 });
@@ -154,7 +156,7 @@ export type CommonTraining = z.infer<typeof common>;
 export const gptObjectives: Readonly<
   Record<"cross-entropy" | "paper" | "weighted", Partial<z.input<typeof gptTraining>>>
 > = {
-  "cross-entropy": {},
+  "cross-entropy": { tokenDropout: 0.25 },
   paper: { objective: { crossEntropy: 1, embedding: 0.2 } },
   weighted: {
     lr: 5e-5,

@@ -17,7 +17,7 @@ import { drawingModel } from "./drawing-model.ts";
 import { UserError } from "./errors.ts";
 import { figureTable } from "./figure-table.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { readJudges } from "./judge-flags.ts";
+import { readJudges } from "./judges.ts";
 import { numberFlag } from "./number-flag.ts";
 import { countPrinter } from "./progress.ts";
 import { samplingSettings } from "./sampling-flags.ts";

@@ -15,7 +15,7 @@ import { UserError } from "./errors.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { figureTable } from "./figure-table.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { readJudges } from "./judge-flags.ts";
+import { readJudges } from "./judges.ts";
 import { numberFlag } from "./number-flag.ts";
 import { countPrinter } from "./progress.ts";
 import { readPrompts, some } from "./prompts.ts";
