@@ -95,7 +95,7 @@ describe.skipIf(executablePath === undefined)("the page, in Chromium", () => {
     expect(command).toMatch(/^clip-gen generate 'a red circle' -m slow --seed \d+ --batch-row \d\/4 --precision \w+$/);
     await page.getByRole("button", { name: "Use again" }).click();
     const seed = /--seed (\d+)/.exec(command)?.[1];
-    expect(await page.getByLabel("Seed", { exact: true }).inputValue()).toBe(seed);
+    await expect.poll(async () => await page.getByLabel("Seed", { exact: true }).inputValue()).toBe(seed);
     await prompt().press("Control+Enter");
     await tiles().nth(8).waitFor();
     // The same picture, byte for byte but for the time in its name.
