@@ -65,6 +65,7 @@ if (!known?.memory) throw new Error(`${path} has no calibration with a memory; s
 const [emojiList, flatList] = ["emoji", "flat"].map((list) => join(data, `fluent-emoji/${list}.jsonl`));
 const produceList = `${join(data, "grocery/grocery.jsonl")}?group=fruit,vegetables&split=train,val&as=photo`;
 const emoji = (await findPairs([emojiList])).map(({ captions }) => captions);
+const produce = (await findPairs([produceList])).map(({ captions }) => captions);
 const pictures = await readPictures(await findPairs([emojiList, flatList, produceList]), {
   size: model.clip.config.vision.imageSize,
 });
@@ -92,7 +93,7 @@ for (const how of rephrasings.filter((each) => each !== "style")) {
   const said = emoji.map((captions, i) => rephrase(captions, how, new Random(0, "rephrase", i)));
   row(`… ${how}`, said, names);
 }
-const produce = [...new Set(owners.slice(-(await findPairs([produceList])).length))];
-row("names of produce", produce, produce);
+const kinds = [...new Set(produce.map(([name]) => name))];
+row("names of produce", kinds, kinds);
 const noted = row("never seen", strange);
 console.log(`\nnot noted: ${strange.filter((prompt) => !noted.includes(prompt)).join(", ")}`);

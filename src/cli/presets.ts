@@ -13,10 +13,18 @@ export function gptPreset(name: string, changes: readonly string[] = []): GptSiz
   return readSettings(gptSize, { set: changes }, named(gptPresets, name));
 }
 
-/** A network that training begins with has its size, so that there is no preset whose numbers `--network` could change. */
-export function refuseChanges(changes: readonly string[] = []): void {
-  if (changes.length > 0)
+/**
+ * The network that training begins with, where `--init-from` names one.
+ * @throws UserError where `--network` would change it: that changes a preset, and this one has its size
+ */
+export async function initialNetwork<T>(
+  { initFrom, network = [] }: { initFrom?: string; network?: readonly string[] },
+  read: (path: string) => Promise<T>,
+): Promise<T | undefined> {
+  if (initFrom === undefined) return undefined;
+  if (network.length > 0)
     throw new UserError("--network changes a preset; with --init-from the network is the one that is there");
+  return await read(initFrom);
 }
 
 function named<T>(presets: Readonly<Record<string, T>>, name: string): T {

@@ -7,6 +7,7 @@ import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { clipStage } from "../train/clip.ts";
 import { clipTextStage } from "../train/clip-text.ts";
+import { initialNetwork } from "./presets.ts";
 import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { UserError } from "./errors.ts";
@@ -24,7 +25,7 @@ async function train(paths: string[], flags: Flags, config: ClipTraining): Promi
   if (config.lockImage && flags.initFrom === undefined) {
     throw new UserError("--lock-image needs --init-from: the CLIP whose picture tower stays as it is");
   }
-  const known = flags.initFrom === undefined ? undefined : await Clip.fromPretrained(flags.initFrom);
+  const known = await initialNetwork(flags, (path) => Clip.fromPretrained(path));
   const imageSize = (known?.config ?? presetOf(flags.preset)).vision.imageSize;
   const pictures =
     captionedScenes(flags, { size: imageSize, alike: config.together }) ??

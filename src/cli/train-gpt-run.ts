@@ -14,7 +14,7 @@ import { UserError } from "./errors.ts";
 import { numberFlag } from "./number-flag.ts";
 import { withProcesses } from "./processes.ts";
 import { readPrompts } from "./prompts.ts";
-import { gptPreset, refuseChanges } from "./presets.ts";
+import { gptPreset, initialNetwork } from "./presets.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining } from "./training.ts";
 import type { TrainGptFlags } from "./train-gpt.ts";
@@ -32,8 +32,7 @@ export async function runTrainGpt(encoded: string, flags: Flags): Promise<void> 
 
 async function train(encoded: string, flags: Flags, config: GptTraining): Promise<void> {
   const data = readEncoded(encoded);
-  if (flags.initFrom !== undefined) refuseChanges(flags.network);
-  const known = flags.initFrom === undefined ? undefined : await Gpt.fromPretrained(flags.initFrom);
+  const known = await initialNetwork(flags, (path) => Gpt.fromPretrained(path));
   if (known) checkFit(known.config, data, config);
   const size = known?.config ?? gptPreset(flags.preset, flags.network);
   const [h, w] = data.grid;
@@ -72,7 +71,7 @@ async function train(encoded: string, flags: Flags, config: GptTraining): Promis
     config: toDisk({
       stage: "gpt",
       network: gpt.config,
-      ...(flags.initFrom !== undefined && { initFrom: flags.initFrom }),
+      initFrom: flags.initFrom,
       objective_name: flags.objective,
       encoded: data.count,
       ...config,

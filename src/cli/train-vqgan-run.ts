@@ -5,7 +5,7 @@ import { withAverage } from "../optim/ema.ts";
 import { manualSeed } from "../tensor/random.ts";
 import { perceptualLoss } from "../train/perceptual.ts";
 import { vqganStage } from "../train/vqgan.ts";
-import { refuseChanges, vqganPreset } from "./presets.ts";
+import { initialNetwork, vqganPreset } from "./presets.ts";
 import { withProcesses } from "./processes.ts";
 import { readSettings } from "./settings.ts";
 import { runTraining, sceneConfig, trainingPictures, trainingScenes } from "./training.ts";
@@ -18,8 +18,7 @@ export async function runTrainVqgan(paths: string[], flags: Flags): Promise<void
 }
 
 async function train(paths: string[], flags: Flags, config: VqganTraining): Promise<void> {
-  if (flags.initFrom !== undefined) refuseChanges(flags.network);
-  const known = flags.initFrom === undefined ? undefined : await Vqgan.fromPretrained(flags.initFrom);
+  const known = await initialNetwork(flags, (path) => Vqgan.fromPretrained(path));
   const network = known?.config ?? vqganPreset(flags.preset, flags.network);
   const { resolution } = network;
   const pictures = trainingScenes(flags, resolution) ?? (await trainingPictures(paths, resolution));
@@ -27,8 +26,8 @@ async function train(paths: string[], flags: Flags, config: VqganTraining): Prom
   const perceptual = perceptualLoss({ ...config, clip, lpips: flags.lpips });
   manualSeed(config.seed);
   const vqgan = known ?? new Vqgan(network);
-  const from = flags.initFrom === undefined ? {} : { initFrom: flags.initFrom };
-  const described = { stage: "vqgan", network, ...from, pictures: pictures.count, ...sceneConfig(flags), ...config };
+  const { initFrom } = flags;
+  const described = { stage: "vqgan", network, initFrom, pictures: pictures.count, ...sceneConfig(flags), ...config };
   const stage = vqganStage({ vqgan, pictures, config, perceptual, untrained: known === undefined });
   await runTraining(stage, {
     flags,

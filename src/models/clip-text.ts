@@ -1,4 +1,4 @@
-import type { ClipTokenizer } from "../io/tokenizers/clip-tokenizer.ts";
+import type { ClipTokenizer, EncodeOptions } from "../io/tokenizers/clip-tokenizer.ts";
 import { Tensor, type Device } from "../tensor/tensor.ts";
 
 /**
@@ -9,7 +9,7 @@ import { Tensor, type Device } from "../tensor/tensor.ts";
 export function tokenTensor(
   tokenizer: ClipTokenizer,
   texts: readonly string[],
-  options: Parameters<ClipTokenizer["encodeBatch"]>[1] & { device?: Device },
+  options: EncodeOptions & { device?: Device },
 ): Tensor {
   const { device = "cpu", ...encoding } = options;
   const rows = tokenizer.encodeBatch(texts, encoding);

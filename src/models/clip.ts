@@ -6,7 +6,7 @@ import { Module } from "../nn/module.ts";
 import { attention, cat, gelu } from "../tensor/functions.generated.ts";
 import type { Parameter } from "../tensor/parameter.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ClipTokenizer, SkipMerge } from "../io/tokenizers/clip-tokenizer.ts";
+import type { ClipTokenizer, EncodeOptions } from "../io/tokenizers/clip-tokenizer.ts";
 import { openaiTokenizer } from "../io/tokenizers/openai-vocabulary.ts";
 import { isResNet, type ClipActivation, type ClipConfig, type ClipTowerConfig, type VitConfig } from "./clip-config.ts";
 import { tokenTensor } from "./clip-text.ts";
@@ -74,13 +74,9 @@ export class Clip extends Module {
 
   /**
    * Sentences as ids, (N, T) int64.
-   * @param options.skipMergeOf for training: gives sentence i what leaves its pieces apart now and then
    * @throws Error when this CLIP came without a vocabulary, or when a text is too long and `truncate` is false
    */
-  tokenize(
-    texts: readonly string[],
-    options: { truncate?: boolean; skipMergeOf?: ((text: number) => SkipMerge) | undefined } = {},
-  ): Tensor {
+  tokenize(texts: readonly string[], options: Omit<EncodeOptions, "contextLength"> = {}): Tensor {
     if (!this.tokenizer) throw new Error("this CLIP has no vocabulary: put its tokenizer.json beside the weights");
     const { contextLength } = this.config.text;
     return tokenTensor(this.tokenizer, texts, { ...options, contextLength, device: this.logitScale.device });

@@ -17,6 +17,15 @@ const CACHED_WORDS = 65_536;
 /** Asked before a pair of pieces may be joined, whether to leave it apart this time (BPE-dropout, arXiv 1910.13267). */
 export type SkipMerge = () => boolean;
 
+export type EncodeOptions = {
+  /** T */
+  contextLength: number;
+  /** Whether longer texts are cut. Default true; an error otherwise. */
+  truncate?: boolean;
+  /** For training: gives text i its `SkipMerge`. */
+  skipMergeOf?: ((text: number) => SkipMerge) | undefined;
+};
+
 /**
  * CLIP's tokenizer: lower-case byte-pair encoding with 256 byte symbols, the same 256 as ends of words, merges, start
  * and end. No text is unknown to it.
@@ -139,12 +148,8 @@ export class ClipTokenizer {
   /**
    * One row of `contextLength` ids a text, padded with 0. A longer text is cut and its last id becomes the end token;
    * with `truncate: false` it is an error instead. Source: `tokenize` of openai/CLIP.
-   * @param options.skipMergeOf gives text i its `SkipMerge`
    */
-  encodeBatch(
-    texts: readonly string[],
-    options: { contextLength: number; truncate?: boolean; skipMergeOf?: ((text: number) => SkipMerge) | undefined },
-  ): number[][] {
+  encodeBatch(texts: readonly string[], options: EncodeOptions): number[][] {
     const { contextLength, truncate = true, skipMergeOf } = options;
     if (!Number.isInteger(contextLength) || contextLength < 2) {
       throw new Error(`contextLength is ${contextLength}, expected a whole number of 2 (start and end) or more`);
